@@ -1,0 +1,30 @@
+/** The token endpoint, in three steps that may run in three processes: prepare, exchange, interpret. */
+
+import type { Exchange, Outcome, PreparedRequest } from "../core/oauth/types.ts"
+
+export interface ExchangeOptions {
+  /**
+   * Called once, when the connection stands and before the first byte leaves. False: nothing is sent, and the exchange
+   * ends with phase `claim`. This is where the sender makes its record durable.
+   */
+  readonly claim: () => boolean
+  /** Longest total time, in ms. @defaultValue 120_000 */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Sends one prepared request: a fresh connection, no retry, no redirect. Resolves always, rejects never. */
+export type SendExchange = (
+  request: PreparedRequest,
+  options: ExchangeOptions,
+) => Promise<Exchange>
+
+export interface TokenEndpoint {
+  /**
+   * Builds the refresh request. Discovers the endpoint first when only an issuer is known.
+   *
+   * @throws QuorateError `DISCOVERY_FAILED` (retryable) when the metadata cannot be had.
+   */
+  prepare(refreshToken: string): Promise<PreparedRequest>
+  /** Judges what was recorded. Pure in its input; never rejects. */
+  interpret(exchange: Exchange): Promise<Outcome>
+}
