@@ -13,10 +13,7 @@ export interface ExchangeOptions {
 }
 
 /** Sends one prepared request: a fresh connection, no retry, no redirect. Resolves always, rejects never. */
-export type SendExchange = (
-  request: PreparedRequest,
-  options: ExchangeOptions,
-) => Promise<Exchange>
+export type SendExchange = (request: PreparedRequest, options: ExchangeOptions) => Promise<Exchange>
 
 export interface TokenEndpoint {
   /**

@@ -55,7 +55,12 @@ export class QuorateError extends Error {
   readonly kind: ErrorKind
   readonly hint: string | undefined
 
-  constructor(code: ErrorCode, kind: ErrorKind, message: string, options: QuorateErrorOptions = {}) {
+  constructor(
+    code: ErrorCode,
+    kind: ErrorKind,
+    message: string,
+    options: QuorateErrorOptions = {},
+  ) {
     super(message, options)
     this.code = code
     this.kind = kind

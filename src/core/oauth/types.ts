@@ -80,7 +80,11 @@ export type CauseCode = string
 /** What one attempt means for the token that was sent. */
 export type Outcome =
   /** A 200: the old token is spent. `salvaged` names what a strict parser refused and we kept all the same. */
-  | { readonly type: "granted"; readonly tokens: TokenResponse; readonly salvaged: readonly string[] }
+  | {
+      readonly type: "granted"
+      readonly tokens: TokenResponse
+      readonly salvaged: readonly string[]
+    }
   /** Surely not spent; anybody may try again. */
   | { readonly type: "unspent"; readonly cause: CauseCode }
   /** Not spent (or, `maybeSpent`, probably not), and the server named a time. One clock for the whole cluster. */

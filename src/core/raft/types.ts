@@ -183,12 +183,20 @@ export type RaftEvent =
  */
 export interface Effects {
   readonly write: Write | null
-  readonly send: readonly { readonly to: NodeId; readonly message: RaftMessage; readonly after: WriteSeq }[]
+  readonly send: readonly {
+    readonly to: NodeId
+    readonly message: RaftMessage
+    readonly after: WriteSeq
+  }[]
   /** A snapshot that replaces the whole state machine, before `apply`. */
   readonly restore: Snapshot | null
   /** Committed and durable entries, in order, each exactly once per run. */
   readonly apply: readonly Entry[]
-  readonly settled: readonly { readonly id: ProposalId; readonly result: Settlement; readonly index: Index | null }[]
+  readonly settled: readonly {
+    readonly id: ProposalId
+    readonly result: Settlement
+    readonly index: Index | null
+  }[]
   readonly events: readonly RaftEvent[]
   /** When to step `wake` if nothing else happens; null: no timer at all. */
   readonly nextWakeAt: Millis | null

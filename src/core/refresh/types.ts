@@ -1,0 +1,218 @@
+/**
+ * The words of the refresh protocol: what the log says, what every member derives from it, and what one member keeps
+ * beside it. Decides shapes only; `fold.ts` holds the rules of acceptance, `agent.ts` what a member does next.
+ */
+
+import type { CauseCode, ProviderSettings } from "../oauth/types.ts"
+import type { NodeId } from "../raft/types.ts"
+
+/** `<key>.<incarnation>`: the member's public key and how often it had to start anew. Also its Raft node id. */
+export type MemberId = NodeId
+/** Number of the login, from 1; 0 before the first. Login and logout each advance it. */
+export type Epoch = number
+/** Number of the committed pair within its epoch, from 1. */
+export type Generation = number
+/** Number of a turn: the log index of the entry that opened it, hence unique for ever. */
+export type TurnNumber = number
+/** Keyed hash of a refresh token, hex. Names a pair in the lineage without telling the token. */
+export type Lineage = string
+
+/** Sealed bytes with all that is needed to find the key: which algorithm, which numbered key. */
+export interface Box {
+  readonly algorithm: string
+  readonly key: number
+  readonly bytes: Uint8Array
+}
+
+/** full: may hold a turn. owner-only: gets access tokens only. witness: opens no token. */
+export type Capability = "full" | "owner-only" | "witness"
+
+export interface MemberInfo {
+  readonly id: MemberId
+  /** For people; at most 64 characters, never trusted. */
+  readonly name: string
+  readonly capability: Capability
+  /** X25519 public key, 32 bytes, to which token keys are wrapped. */
+  readonly encryptionKey: Uint8Array
+}
+
+/** A committed token pair. Both boxes have associated data: cluster, epoch, generation, parent. */
+export interface Pair {
+  readonly epoch: Epoch
+  readonly generation: Generation
+  /** Of this pair's refresh token. */
+  readonly lineage: Lineage
+  /** Of the pair it came from; null for a login. */
+  readonly parent: Lineage | null
+  /** The {@link Tokens} that every token-opening member may read, under K_at. */
+  readonly accessBox: Box
+  /** The refresh token, under K_rt. */
+  readonly refreshBox: Box
+  /** Wall clock of the receiving member when the request started, corrected by the server's Date when known. Epoch ms. */
+  readonly issuedAtMs: number
+  /** Of the access token, in ms. Assumed 3,600,000 when the server did not say. */
+  readonly lifetimeMs: number
+  /** Of the refresh token, in ms; null: unknown. */
+  readonly refreshLifetimeMs: number | null
+  readonly scope: string | null
+  /** Account identity as the login told it; every later pair that names one must name this one. */
+  readonly subject: string | null
+  /** Who received it. */
+  readonly by: MemberId
+}
+
+/** Inside an access box. */
+export interface Tokens {
+  readonly accessToken: string
+  readonly tokenType: string
+}
+
+/** A committed right to spend, and what its holder has told since. No time-out ends it. */
+export interface Turn {
+  readonly number: TurnNumber
+  readonly epoch: Epoch
+  readonly generation: Generation
+  readonly holder: MemberId
+  /** The open turn this one replaced (takeover), or null. */
+  readonly replaces: TurnNumber | null
+  /** Set when the holder reported that it may have spent the token and has no answer. */
+  readonly doubt: {
+    readonly cause: CauseCode
+    readonly spent: boolean
+    readonly sinceMs: number
+  } | null
+}
+
+/** Keys for the boxes, wrapped to each member that may open them. */
+export interface KeySet {
+  readonly number: number
+  readonly wraps: readonly {
+    readonly member: MemberId
+    readonly access: Uint8Array | null
+    readonly refresh: Uint8Array | null
+  }[]
+}
+
+/** How a turn ended without a pair; reported by its holder alone. */
+export type Report =
+  | { readonly type: "unspent"; readonly cause: CauseCode }
+  | { readonly type: "retry-later"; readonly cause: CauseCode; readonly notBeforeMs: number }
+  | {
+      readonly type: "in-doubt"
+      readonly cause: CauseCode
+      readonly spent: boolean
+      readonly atMs: number
+    }
+  | { readonly type: "rejected"; readonly cause: CauseCode; readonly atMs: number }
+  | { readonly type: "misconfigured"; readonly cause: CauseCode; readonly atMs: number }
+
+/** One application entry of the log. Takes effect when applied, by `fold`, or is a recorded no-op. */
+export type LogEntry =
+  | {
+      readonly type: "provider"
+      readonly settings: ProviderSettings
+      readonly secretBox: Box | null
+    }
+  | { readonly type: "keys"; readonly keys: KeySet }
+  /** Compare-and-set: `pair.epoch` is the epoch it replaces plus one. */
+  | { readonly type: "login"; readonly pair: Pair }
+  /** Names the epoch it ends. */
+  | { readonly type: "logout"; readonly epoch: Epoch }
+  | {
+      readonly type: "turn"
+      readonly epoch: Epoch
+      readonly generation: Generation
+      readonly holder: MemberId
+      readonly replaces: TurnNumber | null
+    }
+  | {
+      readonly type: "result"
+      readonly pair: Pair
+      readonly turn: TurnNumber | null
+      readonly signature: Uint8Array
+    }
+  | {
+      readonly type: "report"
+      readonly turn: TurnNumber
+      readonly holder: MemberId
+      readonly report: Report
+    }
+  /** A person removed a member; its open turn ends with it. */
+  | { readonly type: "remove"; readonly member: MemberId }
+
+/** What every member derives from the log, and what a snapshot holds. */
+export interface ClusterState {
+  readonly clusterId: string
+  readonly members: readonly MemberInfo[]
+  readonly removed: readonly MemberId[]
+  readonly provider: { readonly settings: ProviderSettings; readonly secretBox: Box | null } | null
+  /** Oldest first; the last one seals. */
+  readonly keys: readonly KeySet[]
+  readonly epoch: Epoch
+  /** The head; null before the first login and after a logout. */
+  readonly pair: Pair | null
+  readonly turn: Turn | null
+  /** Latched for exactly this epoch and generation: a person must log in. */
+  readonly dead: {
+    readonly epoch: Epoch
+    readonly generation: Generation
+    readonly cause: CauseCode
+    readonly atMs: number
+  } | null
+  /** Nobody asks the server before this wall-clock time. */
+  readonly retry: { readonly notBeforeMs: number; readonly cause: CauseCode } | null
+  /** The server refuses the client; cleared by new provider settings, a login, or a person's `force`. */
+  readonly misconfigured: { readonly cause: CauseCode; readonly atMs: number } | null
+  /** Holders whose turn for the current generation ended while they may have spent it (takeover, removal). */
+  readonly spenders: readonly MemberId[]
+  /** Turns that ended without a pair since the last one, for the staged status. */
+  readonly failures: number
+}
+
+/** Why an entry was a no-op. */
+export type Refusal =
+  | "no-pair"
+  | "wrong-epoch"
+  | "wrong-generation"
+  | "wrong-parent"
+  | "wrong-identity"
+  | "turn-open"
+  | "not-this-turn"
+  | "not-the-holder"
+  | "not-a-full-member"
+  | "bad-signature"
+  | "dead"
+  | "too-early"
+  | "stale-keys"
+  | "not-a-member"
+  | "not-allowed"
+
+export type Verdict =
+  | { readonly type: "applied" }
+  | { readonly type: "ignored"; readonly refusal: Refusal }
+
+/** The courier's record of one attempt, as judged under its lock. */
+export type AttemptRecord =
+  /** No row: no byte left. */
+  | { readonly type: "none" }
+  /** Claimed after connecting; bytes may have left. */
+  | { readonly type: "sending" }
+  /** The exchange is kept, sealed. */
+  | { readonly type: "answered"; readonly sealed: Uint8Array }
+  /** Fenced off: nothing was sent and nothing will be. */
+  | { readonly type: "void" }
+
+/** Names one attempt: a turn, and the how-manieth send within it (1 unless a policy or a person allows more). */
+export interface AttemptKey {
+  readonly epoch: Epoch
+  readonly generation: Generation
+  readonly turn: TurnNumber
+  readonly attempt: number
+}
+
+/** What members say to each other besides Raft. */
+export type PeerMessage =
+  /** Somebody needs a newer pair than this one; sent to the leader. */
+  | { readonly type: "demand"; readonly epoch: Epoch; readonly generation: Generation }
+  /** The leader invites a member to propose itself as holder. Binds nobody. */
+  | { readonly type: "offer"; readonly epoch: Epoch; readonly generation: Generation }

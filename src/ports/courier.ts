@@ -1,0 +1,30 @@
+/** Carries one refresh POST, keeps its record, and judges the records of earlier ones. */
+
+import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
+import type { AttemptKey, AttemptRecord } from "../core/refresh/types.ts"
+
+export type CarryResult =
+  /** The exchange is kept in the journal and given here. */
+  | { readonly type: "answered"; readonly exchange: Exchange }
+  /** No byte left, and none will in this attempt. */
+  | { readonly type: "unsent"; readonly cause: string }
+  /** Claimed, and the answer could not be had or kept. */
+  | { readonly type: "in-doubt"; readonly cause: string }
+
+export type Judgement =
+  /** A courier holds the lock: the answer may still come. */
+  | { readonly type: "busy" }
+  /** The record as it stands under the lock; `none` was turned into a durable `void` before it is reported. */
+  | { readonly type: "judged"; readonly record: AttemptRecord }
+
+export interface Courier {
+  /** Carries the request once. Resolves always; outlives its caller's interest. */
+  carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult>
+  /** Takes the lock, reads, fences an attempt without a row, and lets go. */
+  judge(key: AttemptKey): Judgement
+  /** Exchanges that are kept and that the log may not have yet, oldest first. */
+  kept(): readonly { readonly key: AttemptKey; readonly exchange: Exchange }[]
+  /** The pair is in the log. */
+  settle(key: AttemptKey): void
+  close(): void
+}
