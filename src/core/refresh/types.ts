@@ -163,6 +163,8 @@ export interface ClusterState {
   readonly retry: { readonly notBeforeMs: number; readonly cause: CauseCode } | null
   /** The server refuses the client; cleared by new provider settings, a login, or a person's `force`. */
   readonly misconfigured: { readonly cause: CauseCode; readonly atMs: number } | null
+  /** The head was refused although somebody unheard may have spent it: spent elsewhere, not dead. */
+  readonly refused: { readonly cause: CauseCode; readonly atMs: number } | null
   /** Holders whose turn for the current generation ended while they may have spent it (takeover, removal). */
   readonly spenders: readonly MemberId[]
   /** Turns that ended without a pair since the last one, for the staged status. */

@@ -1,0 +1,241 @@
+/**
+ * The rules of acceptance: what each committed entry does to the replicated state.
+ *
+ * Every member folds the same entries in the same order and gets the same state, so nothing here may depend on a clock, a
+ * peer or chance. A proposal may commit late, twice, or after the world moved on: an entry whose condition does not hold
+ * is a recorded no-op. That is the whole fence against old holders, old logins and duplicates.
+ */
+
+import type { NodeId } from "../raft/types.ts"
+import { allowsTakeover } from "./policy.ts"
+import type {
+  ClusterState,
+  Epoch,
+  KeySet,
+  LogEntry,
+  MemberInfo,
+  Pair,
+  Refusal,
+  Report,
+  Turn,
+  Verdict,
+} from "./types.ts"
+
+export interface Folded {
+  readonly state: ClusterState
+  readonly verdict: Verdict
+}
+
+/** What `fold` cannot see in the entry itself. */
+export interface FoldContext {
+  /** Log index of the entry; a turn is named by it. */
+  readonly index: number
+  /** A Result: its signature is the holder's. The same on every member, since it depends on the entry alone. */
+  readonly signed: boolean
+}
+
+type Of<T extends LogEntry["type"]> = Extract<LogEntry, { type: T }>
+
+const APPLIED: Verdict = { type: "applied" }
+
+/** The state before the first entry. */
+export function genesis(clusterId: string, members: readonly MemberInfo[]): ClusterState {
+  return {
+    clusterId,
+    members,
+    removed: [],
+    provider: null,
+    keys: [],
+    epoch: 0,
+    pair: null,
+    turn: null,
+    dead: null,
+    retry: null,
+    misconfigured: null,
+    refused: null,
+    spenders: [],
+    failures: 0,
+  }
+}
+
+/** Applies one committed entry. */
+export function fold(state: ClusterState, entry: LogEntry, context: FoldContext): Folded {
+  const next = apply(state, entry, context)
+  return typeof next === "string"
+    ? { state, verdict: { type: "ignored", refusal: next } }
+    : { state: next, verdict: APPLIED }
+}
+
+function apply(state: ClusterState, entry: LogEntry, context: FoldContext): ClusterState | Refusal {
+  switch (entry.type) {
+    case "provider":
+      return applyProvider(state, entry)
+    case "keys":
+      return applyKeys(state, entry.keys)
+    case "login":
+      return applyLogin(state, entry.pair)
+    case "logout":
+      return applyLogout(state, entry.epoch)
+    case "turn":
+      return applyTurn(state, entry, context.index)
+    case "result":
+      return applyResult(state, entry, context.signed)
+    case "report":
+      return applyReport(state, entry)
+    case "remove":
+      return applyRemove(state, entry.member)
+    default:
+      return entry satisfies never
+  }
+}
+
+function memberOf(state: ClusterState, id: NodeId): MemberInfo | undefined {
+  return state.members.find((member) => member.id === id)
+}
+
+/** A new head: whatever was said about the old one is history. */
+function withHead(state: ClusterState, pair: Pair | null, epoch: Epoch): ClusterState {
+  return {
+    ...state,
+    epoch,
+    pair,
+    turn: null,
+    dead: null,
+    retry: null,
+    misconfigured: null,
+    refused: null,
+    spenders: [],
+    failures: 0,
+  }
+}
+
+function applyProvider(state: ClusterState, entry: Of<"provider">): ClusterState | Refusal {
+  const known = state.provider?.settings
+  const { settings } = entry
+  // Another server or client is another account: that is a new cluster, never an update of this one.
+  const other =
+    known !== undefined &&
+    (known.issuer !== settings.issuer ||
+      known.tokenEndpoint !== settings.tokenEndpoint ||
+      known.clientId !== settings.clientId)
+  if (other) return "not-allowed"
+  return { ...state, provider: { settings, secretBox: entry.secretBox }, misconfigured: null }
+}
+
+function applyKeys(state: ClusterState, keys: KeySet): ClusterState | Refusal {
+  const last = state.keys.at(-1)?.number ?? 0
+  if (keys.number !== last + 1) return "stale-keys"
+  return { ...state, keys: [...state.keys, keys] }
+}
+
+function applyLogin(state: ClusterState, pair: Pair): ClusterState | Refusal {
+  // Compare-and-set: of two logins at once the second names an epoch that is gone, and keeps its grant unused.
+  if (pair.epoch !== state.epoch + 1) return "wrong-epoch"
+  if (pair.generation !== 1) return "wrong-generation"
+  if (pair.parent !== null) return "wrong-parent"
+  if (memberOf(state, pair.by) === undefined) return "not-a-member"
+  return withHead(state, pair, pair.epoch)
+}
+
+function applyLogout(state: ClusterState, epoch: Epoch): ClusterState | Refusal {
+  if (state.pair === null) return "no-pair"
+  if (epoch !== state.epoch) return "wrong-epoch"
+  return withHead(state, null, epoch + 1)
+}
+
+function applyTurn(state: ClusterState, entry: Of<"turn">, index: number): ClusterState | Refusal {
+  if (state.pair === null) return "no-pair"
+  if (entry.epoch !== state.epoch) return "wrong-epoch"
+  if (entry.generation !== state.pair.generation) return "wrong-generation"
+  if (memberOf(state, entry.holder)?.capability !== "full") return "not-a-full-member"
+  if (state.dead !== null) return "dead"
+  const open = state.turn
+  if (open !== null) {
+    if (entry.replaces !== open.number) return "turn-open"
+    const policy = state.provider?.settings.replayPolicy
+    if (policy === undefined || !allowsTakeover(policy)) return "not-allowed"
+  } else if (entry.replaces !== null) {
+    return "not-this-turn"
+  }
+  const turn: Turn = {
+    number: index,
+    epoch: entry.epoch,
+    generation: entry.generation,
+    holder: entry.holder,
+    replaces: entry.replaces,
+    doubt: null,
+  }
+  const spenders = open === null ? state.spenders : withSpender(state.spenders, open.holder)
+  return { ...state, turn, spenders, retry: null, misconfigured: null }
+}
+
+function withSpender(spenders: readonly NodeId[], id: NodeId): readonly NodeId[] {
+  return spenders.includes(id) ? spenders : [...spenders, id]
+}
+
+function applyResult(
+  state: ClusterState,
+  entry: Of<"result">,
+  signed: boolean,
+): ClusterState | Refusal {
+  const { pair } = entry
+  const head = state.pair
+  if (head === null) return "no-pair"
+  if (pair.epoch !== state.epoch) return "wrong-epoch"
+  if (pair.generation !== head.generation + 1) return "wrong-generation"
+  // By parent and not by turn: a pair that was received is never thrown away, however late it comes.
+  if (pair.parent !== head.lineage) return "wrong-parent"
+  // Removed members may surrender a pair they received; strangers have none to give.
+  if (memberOf(state, pair.by) === undefined && !state.removed.includes(pair.by)) {
+    return "not-a-member"
+  }
+  if (!signed) return "bad-signature"
+  if (head.subject !== null && pair.subject !== null && head.subject !== pair.subject) {
+    return "wrong-identity"
+  }
+  const subject = pair.subject ?? head.subject
+  return withHead(state, subject === pair.subject ? pair : { ...pair, subject }, state.epoch)
+}
+
+function applyReport(state: ClusterState, entry: Of<"report">): ClusterState | Refusal {
+  const { turn } = state
+  if (turn === null || turn.number !== entry.turn) return "not-this-turn"
+  if (turn.holder !== entry.holder) return "not-the-holder"
+  return report(state, turn, entry.report)
+}
+
+function report(state: ClusterState, turn: Turn, told: Report): ClusterState {
+  const closed: ClusterState = { ...state, turn: null, failures: state.failures + 1 }
+  const { cause } = told
+  switch (told.type) {
+    case "unspent":
+      return closed
+    case "retry-later":
+      return { ...closed, retry: { notBeforeMs: told.notBeforeMs, cause } }
+    case "misconfigured":
+      return { ...closed, misconfigured: { cause, atMs: told.atMs } }
+    case "in-doubt":
+      // The turn stays open: only its holder knows more, and only its record may end the doubt.
+      return {
+        ...state,
+        failures: state.failures + 1,
+        turn: { ...turn, doubt: { cause, spent: told.spent, sinceMs: told.atMs } },
+      }
+    case "rejected": {
+      const others = state.spenders.some((id) => id !== turn.holder)
+      if (others) return { ...closed, refused: { cause, atMs: told.atMs } }
+      const { epoch, generation } = turn
+      return { ...closed, dead: { epoch, generation, cause, atMs: told.atMs } }
+    }
+    default:
+      return told satisfies never
+  }
+}
+
+function applyRemove(state: ClusterState, id: NodeId): ClusterState | Refusal {
+  if (memberOf(state, id) === undefined) return "not-a-member"
+  const members = state.members.filter((member) => member.id !== id)
+  const removed = [...state.removed, id]
+  if (state.turn?.holder !== id) return { ...state, members, removed }
+  return { ...state, members, removed, turn: null, spenders: withSpender(state.spenders, id) }
+}
