@@ -1,0 +1,381 @@
+/** The server that every other test trusts: its policies, its faults and its own account of them. */
+
+import { afterEach, expect, test, vi } from "vitest"
+import {
+  startAuthorizationServer,
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+} from "../../src/testing/authorization-server.ts"
+
+const servers: AuthorizationServer[] = []
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()))
+})
+
+async function start(options: AuthorizationServerOptions = {}): Promise<AuthorizationServer> {
+  const server = await startAuthorizationServer(options)
+  servers.push(server)
+  return server
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Record<string, string>
+}
+
+async function refresh(
+  server: AuthorizationServer,
+  refreshToken: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await fetch(server.tokenEndpoint, {
+    method: "POST",
+    headers: { ...headers, connection: "close" },
+    body: new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: refreshToken,
+      client_id: server.clientId,
+    }),
+  })
+  const body = (await response.json()) as Record<string, string>
+  return { status: response.status, headers: response.headers, body }
+}
+
+const next = (answer: Answer): string => answer.body["refresh_token"] ?? ""
+
+function addsUp(server: AuthorizationServer): void {
+  const c = server.counters()
+  const sum = c.refreshes + c.replays + c.rejected + c.turnedAway + c.serverErrors + c.inFlight
+  expect(sum).toBe(c.posts)
+  expect(Object.values(c.postsPerToken).reduce((a, b) => a + b, 0)).toBe(c.posts)
+}
+
+test("a minted login refreshes, and each refresh brings a new refresh token", async () => {
+  const server = await start({ accessTokenTtlSeconds: 77 })
+  const minted = await server.mint()
+
+  const first = await refresh(server, minted.refresh_token)
+  const second = await refresh(server, next(first))
+
+  expect([first.status, second.status]).toEqual([200, 200])
+  expect(first.body).toMatchObject({ expires_in: 77, token_type: "Bearer" })
+  expect(new Set([minted.refresh_token, next(first), next(second)]).size).toBe(3)
+  expect(server.isAlive(next(second))).toBe(true)
+  expect(server.isAlive(next(first))).toBe(false)
+  const { posts, refreshes, minted: logins, postsPerToken, refreshMs } = server.counters()
+  expect({ posts, refreshes, logins, postsPerToken }).toEqual({
+    posts: 2,
+    refreshes: 2,
+    logins: 1,
+    postsPerToken: { 1: 1, 2: 1 },
+  })
+  expect(refreshMs).toHaveLength(2)
+  expect(server.numberOf(next(second))).toBe(3)
+  addsUp(server)
+})
+
+test("nothing is printed", async () => {
+  const spies = (["log", "info", "warn", "error"] as const).map((name) =>
+    vi.spyOn(console, name).mockImplementation(() => {}),
+  )
+  const server = await start({ failAfterConsume: 1 })
+  const minted = await server.mint()
+
+  await refresh(server, minted.refresh_token)
+  await refresh(server, minted.refresh_token)
+  await refresh(server, "unknown")
+
+  for (const spy of spies) {
+    expect(spy).not.toHaveBeenCalled()
+    spy.mockRestore()
+  }
+})
+
+test("strict: a second use is refused and kills the family", async () => {
+  const onFamilyRevoked = vi.fn<() => void>()
+  const server = await start({ onFamilyRevoked })
+  const other = await server.mint()
+  const minted = await server.mint()
+  const first = await refresh(server, minted.refresh_token)
+
+  const reuse = await refresh(server, minted.refresh_token)
+
+  expect(reuse.status).toBe(400)
+  expect(reuse.body["error"]).toBe("invalid_grant")
+  expect(server.isAlive(next(first))).toBe(false)
+  expect((await refresh(server, next(first))).status).toBe(400)
+  expect(server.isAlive(other.refresh_token)).toBe(true)
+  expect(server.counters()).toMatchObject({ familiesRevoked: 1, tokensSentTwice: 1, rejected: 2 })
+  expect(onFamilyRevoked).toHaveBeenCalledTimes(1)
+  addsUp(server)
+})
+
+test.each([0, 20])(
+  "strict: of two requests at once at most one gets a pair, and the pair is dead (store delay %i ms)",
+  async (delayBeforeCommitMs) => {
+    const server = await start({ delayBeforeCommitMs })
+    const minted = await server.mint()
+
+    const both = await Promise.all([1, 2].map(() => refresh(server, minted.refresh_token)))
+
+    expect(both.map((answer) => answer.status).toSorted((a, b) => a - b)).toEqual([200, 400])
+    const winner = both.find((answer) => answer.status === 200)
+    expect(server.isAlive(winner === undefined ? "" : next(winner))).toBe(false)
+    expect(server.counters()).toMatchObject({ familiesRevoked: 1, refreshes: 1, rejected: 1 })
+    addsUp(server)
+  },
+)
+
+test.each([0, 20])(
+  "reject: of two requests at once one wins, and its pair lives (store delay %i ms)",
+  async (delayBeforeCommitMs) => {
+    const server = await start({ replayPolicy: { type: "reject" }, delayBeforeCommitMs })
+    const minted = await server.mint()
+
+    const both = await Promise.all([1, 2].map(() => refresh(server, minted.refresh_token)))
+    const late = await refresh(server, minted.refresh_token)
+
+    expect(both.map((answer) => answer.status).toSorted((a, b) => a - b)).toEqual([200, 400])
+    expect(late.status).toBe(400)
+    const winner = both.find((answer) => answer.status === 200)
+    expect(server.isAlive(winner === undefined ? "" : next(winner))).toBe(true)
+    expect(server.counters()).toMatchObject({ familiesRevoked: 0, tokensSentTwice: 1 })
+  },
+)
+
+test("multi-use: an old token goes on working", async () => {
+  const server = await start({ replayPolicy: { type: "multi-use" } })
+  const minted = await server.mint()
+
+  const answers = [
+    await refresh(server, minted.refresh_token),
+    await refresh(server, minted.refresh_token),
+  ]
+
+  expect(answers.map((answer) => answer.status)).toEqual([200, 200])
+  expect(server.isAlive(minted.refresh_token)).toBe(true)
+  expect(server.counters().familiesRevoked).toBe(0)
+})
+
+test("grace with the same pair: a second use repeats the answer, also while the first is on its way", async () => {
+  const server = await start({
+    replayPolicy: { type: "grace", windowSeconds: 30, answers: "same" },
+    delayBeforeCommitMs: 20,
+  })
+  const minted = await server.mint()
+
+  const both = await Promise.all([1, 2].map(() => refresh(server, minted.refresh_token)))
+  const late = await refresh(server, minted.refresh_token)
+
+  expect(new Set([...both, late].map(next)).size).toBe(1)
+  expect(late.headers.get("idempotency-replayed")).toBe("true")
+  expect(server.isAlive(next(late))).toBe(true)
+  expect(server.counters()).toMatchObject({ refreshes: 1, replays: 2, familiesRevoked: 0 })
+  addsUp(server)
+})
+
+test.each(["same", "new"] as const)(
+  "grace with the %s pair: after the window a second use kills the family",
+  async (answers) => {
+    const server = await start({ replayPolicy: { type: "grace", windowSeconds: 0.05, answers } })
+    const minted = await server.mint()
+    const first = await refresh(server, minted.refresh_token)
+
+    await new Promise((resolve) => setTimeout(resolve, 80))
+    const late = await refresh(server, minted.refresh_token)
+
+    expect(late.status).toBe(400)
+    expect(server.isAlive(next(first))).toBe(false)
+    expect(server.counters().familiesRevoked).toBe(1)
+  },
+)
+
+test("grace with a new pair: a second use forks, and both pairs live", async () => {
+  const server = await start({
+    replayPolicy: { type: "grace", windowSeconds: 30, answers: "new" },
+  })
+  const minted = await server.mint()
+
+  const first = await refresh(server, minted.refresh_token)
+  const second = await refresh(server, minted.refresh_token)
+
+  expect(next(first)).not.toBe(next(second))
+  expect([next(first), next(second)].map((token) => server.isAlive(token))).toEqual([true, true])
+})
+
+test("confirm: the old token works until its successor is used, and then kills the family", async () => {
+  const server = await start({ replayPolicy: { type: "confirm" } })
+  const minted = await server.mint()
+
+  const first = await refresh(server, minted.refresh_token)
+  const second = await refresh(server, minted.refresh_token)
+  const third = await refresh(server, next(second))
+  const reuse = await refresh(server, minted.refresh_token)
+
+  expect([first, second, third, reuse].map((answer) => answer.status)).toEqual([200, 200, 200, 400])
+  expect(server.isAlive(next(first))).toBe(false)
+  expect(server.isAlive(next(third))).toBe(false)
+  expect(server.counters().familiesRevoked).toBe(1)
+})
+
+test("confirm: using the new access token at a resource also ends the old refresh token", async () => {
+  const server = await start({ replayPolicy: { type: "confirm" } })
+  const minted = await server.mint()
+  const first = await refresh(server, minted.refresh_token)
+
+  const authorization = `Bearer ${first.body["access_token"] ?? ""}`
+  const resource = await fetch(server.userinfoEndpoint, { headers: { authorization } })
+
+  expect(resource.status).toBe(200)
+  expect((await refresh(server, minted.refresh_token)).status).toBe(400)
+})
+
+test("idempotent: the same key repeats the answer, another key is reuse, a key for another token is 422", async () => {
+  const server = await start({ replayPolicy: { type: "idempotent" }, delayBeforeCommitMs: 10 })
+  const [minted, other] = [await server.mint(), await server.mint()]
+  const key = { "idempotency-key": '"k1"' }
+
+  const both = await Promise.all([1, 2].map(() => refresh(server, minted.refresh_token, key)))
+  const mismatch = await refresh(server, other.refresh_token, key)
+
+  expect(new Set(both.map(next)).size).toBe(1)
+  expect(mismatch.status).toBe(422)
+  expect(server.isAlive(other.refresh_token)).toBe(true)
+  expect(server.counters()).toMatchObject({ refreshes: 1, replays: 1, rejected: 1 })
+
+  const reuse = await refresh(server, minted.refresh_token, { "idempotency-key": '"k2"' })
+  expect(reuse.status).toBe(400)
+  expect(server.counters().familiesRevoked).toBe(1)
+  addsUp(server)
+})
+
+test("without rotation the same refresh token comes back and stays alive", async () => {
+  const server = await start({ rotate: false })
+  const minted = await server.mint()
+
+  const first = await refresh(server, minted.refresh_token)
+
+  expect(next(first)).toBe(minted.refresh_token)
+  expect(server.isAlive(minted.refresh_token)).toBe(true)
+})
+
+test("a dropped reply is committed all the same", async () => {
+  const onCommit = vi.fn<(event: { token: number; successor: number }) => void>()
+  const server = await start({ dropReplyAfterCommit: 1, onCommit })
+  const minted = await server.mint()
+
+  await expect(refresh(server, minted.refresh_token)).rejects.toThrow("fetch failed")
+
+  expect(onCommit).toHaveBeenCalledExactlyOnceWith({ token: 1, successor: 2 })
+  expect(server.isAlive(minted.refresh_token)).toBe(false)
+  expect(server.counters()).toMatchObject({ posts: 1, refreshes: 1 })
+  expect(server.knobs.dropReplyAfterCommit).toBe(0)
+})
+
+test("a store that fails after consume answers 500, and the token is spent", async () => {
+  const server = await start({ failAfterConsume: 1 })
+  const minted = await server.mint()
+
+  const failed = await refresh(server, minted.refresh_token)
+  const retry = await refresh(server, minted.refresh_token)
+
+  expect([failed.status, retry.status]).toEqual([500, 400])
+  expect(server.counters()).toMatchObject({ serverErrors: 1, familiesRevoked: 1 })
+})
+
+test("a request that is turned away spends nothing and is no second use", async () => {
+  const onRequest = vi.fn<(event: { token: number; posts: number }) => void>()
+  const server = await start({
+    turnAway: { status: 429, remaining: 2, retryAfter: "7" },
+    onRequest,
+  })
+  const minted = await server.mint()
+
+  const answers = []
+  for (let i = 0; i < 3; i++) answers.push(await refresh(server, minted.refresh_token))
+
+  expect(answers.map((answer) => answer.status)).toEqual([429, 429, 200])
+  expect(answers[0]?.headers.get("retry-after")).toBe("7")
+  expect(onRequest).toHaveBeenLastCalledWith({ token: 1, posts: 3 })
+  expect(server.counters()).toMatchObject({ posts: 3, turnedAway: 2, tokensSentTwice: 0 })
+  addsUp(server)
+})
+
+test("offline it refuses connections, and comes back on the same port", async () => {
+  const server = await start()
+  const minted = await server.mint()
+
+  await server.setOffline(true)
+  const refused = await refresh(server, minted.refresh_token).catch(
+    (error: Error) => (error.cause as NodeJS.ErrnoException).code,
+  )
+  await server.setOffline(false)
+
+  expect(refused).toBe("ECONNREFUSED")
+  expect((await refresh(server, minted.refresh_token)).status).toBe(200)
+})
+
+test("discovery lies at both well-known places and names the endpoints", async () => {
+  const server = await start()
+
+  for (const name of ["openid-configuration", "oauth-authorization-server"]) {
+    const response = await fetch(`${server.issuer}/.well-known/${name}`)
+    expect(await response.json()).toMatchObject({
+      issuer: server.issuer,
+      token_endpoint: server.tokenEndpoint,
+      introspection_endpoint: server.introspectionEndpoint,
+      revocation_endpoint: server.revocationEndpoint,
+      userinfo_endpoint: server.userinfoEndpoint,
+    })
+  }
+})
+
+test("introspection tells a living token from a spent one and kills nothing", async () => {
+  const server = await start()
+  const minted = await server.mint()
+  const first = await refresh(server, minted.refresh_token)
+
+  const active: unknown[] = []
+  for (const token of [minted.refresh_token, next(first)]) {
+    const response = await fetch(server.introspectionEndpoint, {
+      method: "POST",
+      body: new URLSearchParams({ token, client_id: server.clientId }),
+    })
+    active.push(((await response.json()) as { active: boolean }).active)
+  }
+
+  expect(active).toEqual([false, true])
+  expect(server.isAlive(next(first))).toBe(true)
+})
+
+test("revocation by the client or by an administrator ends the family and is not counted as reuse", async () => {
+  const server = await start()
+  const [one, two] = [await server.mint(), await server.mint()]
+
+  const response = await fetch(server.revocationEndpoint, {
+    method: "POST",
+    body: new URLSearchParams({ token: one.refresh_token, client_id: server.clientId }),
+  })
+  server.revokeFamily(two.refresh_token)
+
+  expect(response.status).toBe(200)
+  expect([one, two].map((tokens) => server.isAlive(tokens.refresh_token))).toEqual([false, false])
+  expect((await refresh(server, two.refresh_token)).body["error"]).toBe("invalid_grant")
+  expect(server.counters().familiesRevoked).toBe(0)
+})
+
+test("an expired access token is refused by the resource, and an expired refresh token by the grant", async () => {
+  const server = await start({ accessTokenTtlSeconds: 1, refreshTokenTtlSeconds: 1 })
+  const minted = await server.mint()
+
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const resource = await fetch(server.userinfoEndpoint, {
+    headers: { authorization: `Bearer ${minted.access_token}` },
+  })
+
+  expect(resource.status).toBe(401)
+  expect((await refresh(server, minted.refresh_token)).status).toBe(400)
+  expect(server.isAlive(minted.refresh_token)).toBe(false)
+})
