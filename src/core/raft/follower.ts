@@ -1,0 +1,79 @@
+/** What a node does with a leader's entries and snapshots (Raft §5.3, §7). */
+
+import { followLeader } from "./role.ts"
+import { appendEntries, restoreSnapshot, sendGated, truncateLog, type State } from "./state.ts"
+import type { AppendRequest, Index, NodeId, SnapshotRequest, Term } from "./types.ts"
+
+/** Of this term already; anything else was answered by {@link refuseOldTerm}. */
+export function receiveAppend(s: State, from: NodeId, request: AppendRequest): void {
+  if (!isFromTheLeader(s, from)) return
+  followLeader(s, from)
+  const { prevIndex, prevTerm, entries } = request
+  if (prevIndex < s.commit) {
+    // Everything committed is in this leader's log (leader completeness): it may go on from there.
+    accept(s, from, s.commit)
+    return
+  }
+  if (!s.log.matches(prevIndex, prevTerm)) {
+    const hint = Math.max(s.log.agreeableUpTo(prevIndex, prevTerm), s.commit)
+    respond(s, from, false, hint, s.log.termAt(hint) ?? 0, prevIndex)
+    return
+  }
+  const missing = s.log.firstMissing(entries)
+  if (missing !== null) {
+    // Only a conflict cuts; a late, shorter append must not take acknowledged entries away.
+    if (missing <= s.log.lastIndex) truncateLog(s, missing)
+    appendEntries(s, entries.slice(missing - prevIndex - 1))
+  }
+  const match = prevIndex + entries.length
+  s.commit = Math.max(s.commit, Math.min(request.commit, match))
+  accept(s, from, match)
+}
+
+export function receiveSnapshot(s: State, from: NodeId, request: SnapshotRequest): void {
+  if (!isFromTheLeader(s, from)) return
+  followLeader(s, from)
+  const { snapshot } = request
+  if (snapshot.index > s.commit) {
+    if (s.log.matches(snapshot.index, snapshot.term)) {
+      // The log has it all and more: the tail stays.
+      s.commit = snapshot.index
+    } else {
+      // Nothing behind a snapshot that does not fit may survive it.
+      restoreSnapshot(s, snapshot)
+    }
+  }
+  accept(s, from, s.commit)
+}
+
+/** A deposed leader, or one that cannot reach a node that went ahead, learns the term from this. */
+export function refuseOldTerm(s: State, to: NodeId, refused: Index): void {
+  respond(s, to, false, 0, 0, refused)
+}
+
+/** One leader per term: a second one is a liar, and this node does not follow two. */
+function isFromTheLeader(s: State, from: NodeId): boolean {
+  return s.leader === null || s.leader === from
+}
+
+function accept(s: State, to: NodeId, index: Index): void {
+  respond(s, to, true, index, 0, 0)
+}
+
+function respond(
+  s: State,
+  to: NodeId,
+  ok: boolean,
+  index: Index,
+  hintTerm: Term,
+  refused: Index,
+): void {
+  sendGated(s, to, {
+    type: "append-response",
+    term: s.hard.term,
+    ok,
+    index,
+    hintTerm,
+    refused,
+  })
+}

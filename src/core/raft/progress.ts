@@ -1,0 +1,58 @@
+/**
+ * What a leader knows of one peer. One message with content is in flight per peer; the next leaves when it is
+ * answered, and a heartbeat asks again when it is not.
+ */
+
+import type { Index, Millis } from "./types.ts"
+
+/** The message that waits for its answer. */
+export type Inflight =
+  | { readonly type: "append"; readonly prev: Index; readonly commit: Index }
+  | { readonly type: "snapshot"; readonly index: Index; readonly sentAt: Millis }
+
+export interface Progress {
+  /** Highest index known to be durable there; never falls within a term. */
+  match: Index
+  /** First index to send; more than `match + 1` only while looking for where the logs part. */
+  next: Index
+  inflight: Inflight | null
+  /** The commit index it is known to have heard of. */
+  commit: Index
+  /** When it last answered in this term. */
+  heardAt: Millis
+}
+
+export function newProgress(next: Index, now: Millis): Progress {
+  return { match: 0, next, inflight: null, commit: 0, heardAt: now }
+}
+
+/** The peer holds everything up to `index`. Late and repeated answers change nothing they should not. */
+export function acknowledge(progress: Progress, index: Index): void {
+  progress.match = Math.max(progress.match, index)
+  progress.next = Math.max(progress.next, progress.match + 1)
+  const inflight = progress.inflight
+  if (inflight === null) return
+  switch (inflight.type) {
+    case "append":
+      if (index < inflight.prev) return
+      progress.commit = Math.max(progress.commit, Math.min(inflight.commit, index))
+      break
+    case "snapshot":
+      // Not only the exact index: a peer that got there another way leaves the snapshot state too (etcd raft#110).
+      if (index < inflight.index) return
+      progress.commit = Math.max(progress.commit, inflight.index)
+      break
+    default:
+      return inflight satisfies never
+  }
+  progress.inflight = null
+  progress.next = progress.match + 1
+}
+
+/** The peer refused an append after `refused`; the logs agree at most up to `agreeable`. Stale refusals are ignored. */
+export function refuse(progress: Progress, refused: Index, agreeable: Index): void {
+  if (progress.inflight?.type === "snapshot") return
+  if (refused <= progress.match || refused !== progress.next - 1) return
+  progress.next = Math.max(progress.match + 1, Math.min(refused, agreeable + 1))
+  progress.inflight = null
+}
