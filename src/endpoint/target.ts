@@ -1,0 +1,51 @@
+/** Decides which URLs a token may be sent to, and opens a connection of its own to one of them. */
+
+import { connect as connectTcp, isIP, type Socket } from "node:net"
+import { connect as connectTls } from "node:tls"
+
+/** Where a request goes: checked, and split as sockets want it. */
+export interface Target {
+  readonly secure: boolean
+  readonly hostname: string
+  readonly port: number
+  /** `Host` header. */
+  readonly host: string
+  /** Path and query. */
+  readonly path: string
+}
+
+/** True for names that cannot leave this machine. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+/**
+ * `https:` anywhere, `http:` on loopback only (RFC 6749 §3.2 wants TLS; nothing on loopback is on a wire).
+ *
+ * @returns the target, or why not: `INVALID_URL` or `INSECURE_URL`.
+ */
+export function parseTarget(text: string): Target | "INVALID_URL" | "INSECURE_URL" {
+  const url = URL.parse(text)
+  if (url === null || url.username !== "" || url.password !== "") return "INVALID_URL"
+  const secure = url.protocol === "https:"
+  if (!secure && url.protocol !== "http:") return "INVALID_URL"
+  if (!secure && !isLoopback(url.hostname)) return "INSECURE_URL"
+  return {
+    secure,
+    hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port || (secure ? 443 : 80)),
+    host: url.host,
+    path: `${url.pathname}${url.search}`,
+  }
+}
+
+/**
+ * Starts a fresh connection; both address families are tried (RFC 8305). It is ready with `secureConnect` where the
+ * target is secure, with `connect` otherwise.
+ */
+export function dial(target: Target): Socket {
+  const { hostname: host, port } = target
+  if (!target.secure) return connectTcp({ host, port, noDelay: true })
+  const servername = isIP(host) === 0 ? { servername: host } : {}
+  return connectTls({ host, port, ...servername, ALPNProtocols: ["http/1.1"] })
+}
