@@ -1,0 +1,60 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { decodeEntry, decodeState, encodeEntry, encodeState } from "../../src/wire/entries.ts"
+import { FrameError } from "../../src/wire/errors.ts"
+import { decodeExchange, encodeExchange } from "../../src/wire/exchange.ts"
+import { pack } from "../../src/wire/pack.ts"
+import { mutated, refusal } from "./fuzz.ts"
+import { ENTRIES, EXCHANGE, PAIR, STATE } from "./samples.ts"
+
+test("every entry comes back as it went", () => {
+  for (const entry of ENTRIES) expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
+})
+
+test("the state of a snapshot comes back as it went", () => {
+  expect(decodeState(encodeState(STATE))).toEqual(STATE)
+})
+
+test("an exchange comes back as it went, with a large body too", () => {
+  const large = {
+    ...EXCHANGE,
+    response: { status: 200, headers: [], body: new Uint8Array(1_048_576), complete: false },
+    failure: { phase: "response", code: "ECONNRESET" },
+  } as const
+
+  expect(decodeExchange(encodeExchange(EXCHANGE))).toEqual(EXCHANGE)
+  expect(decodeExchange(encodeExchange(large))).toEqual(large)
+})
+
+test("an entry of an unknown type is refused", () => {
+  expect(refusal(() => decodeEntry(pack({ type: "newer" }))).reason).toBe("invalid")
+})
+
+test("an entry that others would refuse is refused by its writer", () => {
+  const entry = { type: "logout", epoch: -1 } as const
+
+  expect(refusal(() => encodeEntry(entry)).where).toBe("epoch")
+})
+
+test("an entry that is too long is refused by its writer", () => {
+  const box = { ...PAIR.accessBox, bytes: new Uint8Array(40_000) }
+  const pair = { ...PAIR, accessBox: box, refreshBox: box }
+
+  expect(refusal(() => encodeEntry({ type: "login", pair })).reason).toBe("too-long")
+})
+
+test("no bytes make these decoders throw anything but their own error", () => {
+  const samples = [...ENTRIES.map(encodeEntry), encodeState(STATE), encodeExchange(EXCHANGE)]
+  fc.assert(
+    fc.property(mutated(samples), (bytes) => {
+      for (const decode of [decodeEntry, decodeState, decodeExchange]) {
+        try {
+          decode(bytes)
+        } catch (error) {
+          expect(error).toBeInstanceOf(FrameError)
+        }
+      }
+    }),
+    { numRuns: 1_500 },
+  )
+})
