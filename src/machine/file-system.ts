@@ -5,7 +5,6 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x517b, "SMB"],
   [0xff534d42, "CIFS"],
   [0xfe534d42, "SMB"],
-  [0x01021997, "9P"],
   [0x00c36400, "Ceph"],
   [0x0bd00bd0, "Lustre"],
   [0x47504653, "GPFS"],
@@ -23,7 +22,8 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
 /**
  * The name of the network file system with this `f_type`, or null for a local or unknown one.
  *
- * FUSE is taken for local: its number does not tell a disk (ntfs-3g) from another machine (sshfs).
+ * FUSE and 9P are taken for local: their numbers do not tell a disk (ntfs-3g) or a sandbox's root (gVisor) from another
+ * machine (sshfs).
  */
 export function networkFileSystem(type: number): string | null {
   // A 32-bit kernel tells the same 32 bits with a sign.

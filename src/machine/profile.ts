@@ -40,17 +40,12 @@ export function defaultProfileDirectory(
   platform: NodeJS.Platform = process.platform,
   home: string = homedir(),
 ): string {
-  switch (platform) {
-    case "darwin":
-      return join(home, "Library", "Application Support", "quorate")
-    case "win32":
-      return join(env["LOCALAPPDATA"] ?? join(home, "AppData", "Local"), "quorate")
-    default: {
-      // The XDG base directory specification: a relative path is to be ignored.
-      const state = env["XDG_STATE_HOME"] ?? ""
-      return join(isAbsolute(state) ? state : join(home, ".local", "state"), "quorate")
-    }
-  }
+  if (platform === "darwin") return join(home, "Library", "Application Support", "quorate")
+  if (platform === "win32")
+    return join(env["LOCALAPPDATA"] ?? join(home, "AppData", "Local"), "quorate")
+  // The XDG base directory specification: a relative path is to be ignored.
+  const state = env["XDG_STATE_HOME"] ?? ""
+  return join(isAbsolute(state) ? state : join(home, ".local", "state"), "quorate")
 }
 
 /**
