@@ -151,6 +151,7 @@ function handle(s: State, input: Input): void {
 /** A higher term is adopted before the message is looked at; vote requests have their own rules for it. */
 function receive(s: State, from: NodeId, message: RaftMessage): void {
   if (from === s.options.self || !isSane(message)) return
+  s.down.delete(from)
   if (message.type === "vote") {
     receiveVoteRequest(s, from, message)
     return

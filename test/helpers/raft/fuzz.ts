@@ -146,6 +146,10 @@ function heal(cluster: Cluster): void {
   for (const node of cluster.nodes) {
     if (node.core === null) cluster.start(node)
   }
+  // Connections come back, and the transport says so.
+  for (const node of cluster.nodes) {
+    for (const { id } of cluster.nodes) cluster.step(node, { type: "peer", id, up: true })
+  }
 }
 
 /** With the world repaired a proposal commits, and everybody who belongs gets it. Returns how far the log got. */
