@@ -15,9 +15,9 @@ interface World {
   /** What each member saw: `b:3` a message numbered 3 from b, `b+` up, `b-` down. */
   readonly seen: Record<string, string[]>
   readonly transports: Record<string, Transport>
-  start(id: string): void
-  send(from: string, to: string, number: number): void
-  messages(id: string): string[]
+  readonly start: (id: string) => void
+  readonly send: (from: string, to: string, number: number) => void
+  readonly messages: (id: string) => string[]
 }
 
 const numbered = (generation: number): WireMessage => ({ type: "demand", epoch: 1, generation })

@@ -1,10 +1,9 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { decodeEntry, decodeState, encodeEntry, encodeState } from "../../src/wire/entries.ts"
-import { FrameError } from "../../src/wire/errors.ts"
 import { decodeExchange, encodeExchange } from "../../src/wire/exchange.ts"
 import { pack } from "../../src/wire/pack.ts"
-import { mutated, refusal } from "./fuzz.ts"
+import { endsTyped, mutated, refusal } from "./fuzz.ts"
 import { ENTRIES, EXCHANGE, PAIR, STATE } from "./samples.ts"
 
 test("every entry comes back as it went", () => {
@@ -48,11 +47,7 @@ test("no bytes make these decoders throw anything but their own error", () => {
   fc.assert(
     fc.property(mutated(samples), (bytes) => {
       for (const decode of [decodeEntry, decodeState, decodeExchange]) {
-        try {
-          decode(bytes)
-        } catch (error) {
-          expect(error).toBeInstanceOf(FrameError)
-        }
+        expect(endsTyped(() => decode(bytes))).toBe(true)
       }
     }),
     { numRuns: 1_500 },

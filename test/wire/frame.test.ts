@@ -1,9 +1,8 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { FrameError } from "../../src/wire/errors.ts"
 import { encodeFrame, FRAME_BYTES_MAX, FrameDecoder, frameOf } from "../../src/wire/frame.ts"
 import { pack, unpack } from "../../src/wire/pack.ts"
-import { mutated, refusal } from "./fuzz.ts"
+import { endsTyped, mutated, refusal } from "./fuzz.ts"
 
 const plain = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -130,11 +129,7 @@ test("no bytes make unpacking or the decoder throw anything but their own error"
         },
       ]
       for (const run of read) {
-        try {
-          run()
-        } catch (error) {
-          expect(error).toBeInstanceOf(FrameError)
-        }
+        expect(endsTyped(() => run())).toBe(true)
       }
     }),
     { numRuns: 2_000 },

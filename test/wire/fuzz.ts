@@ -14,6 +14,17 @@ export function refusal(run: () => unknown): FrameError {
   throw new Error("it was not refused")
 }
 
+/** True when it ends well or with the typed refusal; anything else is thrown on. */
+export function endsTyped(run: () => unknown): boolean {
+  try {
+    run()
+    return true
+  } catch (error) {
+    if (error instanceof FrameError) return true
+    throw error
+  }
+}
+
 /** Arbitrary bytes, and samples with bytes changed, cut, doubled or inserted. */
 export function mutated(samples: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
   const edit = fc.record({
