@@ -2,32 +2,41 @@
 
 import { followLeader } from "./role.ts"
 import { appendEntries, restoreSnapshot, sendGated, truncateLog, type State } from "./state.ts"
-import type { AppendRequest, Index, NodeId, SnapshotRequest, Term } from "./types.ts"
+import type { AppendRequest, Entry, Index, NodeId, SnapshotRequest, Term } from "./types.ts"
 
 /** Of this term already; anything else was answered by {@link refuseOldTerm}. */
 export function receiveAppend(s: State, from: NodeId, request: AppendRequest): void {
   if (!isFromTheLeader(s, from)) return
   followLeader(s, from)
-  const { prevIndex, prevTerm, entries } = request
-  if (prevIndex < s.commit) {
-    // Everything committed is in this leader's log (leader completeness): it may go on from there.
+  const { prevIndex, entries } = request
+  const match = prevIndex + entries.length
+  // Everything committed is in this leader's log (leader completeness), so the comparison starts there at the latest.
+  const known = Math.max(0, s.commit - prevIndex)
+  if (known > entries.length) {
     accept(s, from, s.commit)
     return
   }
-  if (!s.log.matches(prevIndex, prevTerm)) {
-    const hint = Math.max(s.log.agreeableUpTo(prevIndex, prevTerm), s.commit)
+  const base = prevIndex + known
+  const baseTerm = entries[known - 1]?.term ?? request.prevTerm
+  if (!s.log.matches(base, baseTerm)) {
+    const hint = Math.max(s.log.agreeableUpTo(base, baseTerm), s.commit)
     respond(s, from, false, hint, s.log.termAt(hint) ?? 0, prevIndex)
     return
   }
-  const missing = s.log.firstMissing(entries)
-  if (missing !== null) {
-    // Only a conflict cuts; a late, shorter append must not take acknowledged entries away.
-    if (missing <= s.log.lastIndex) truncateLog(s, missing)
-    appendEntries(s, entries.slice(missing - prevIndex - 1))
-  }
-  const match = prevIndex + entries.length
+  takeEntries(s, entries.slice(known))
   s.commit = Math.max(s.commit, Math.min(request.commit, match))
   accept(s, from, match)
+}
+
+/** Only a conflict cuts; a late, shorter append must not take acknowledged entries away. */
+function takeEntries(s: State, entries: readonly Entry[]): void {
+  const missing = s.log.firstMissing(entries)
+  if (missing === null) return
+  if (missing <= s.log.lastIndex) truncateLog(s, missing)
+  appendEntries(
+    s,
+    entries.filter(({ index }) => index >= missing),
+  )
 }
 
 export function receiveSnapshot(s: State, from: NodeId, request: SnapshotRequest): void {
