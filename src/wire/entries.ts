@@ -21,6 +21,7 @@ import {
   check,
   count,
   ENTRY_BYTES_MAX,
+  everyTypeOf,
   id,
   member,
   MEMBERS_MAX,
@@ -35,16 +36,18 @@ const box: z.ZodType<Box> = z.strictObject({
   bytes: bytes(ENTRY_BYTES_MAX),
 })
 
-const policy: z.ZodType<ReplayPolicy> = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal(["strict", "reject", "multi-use", "confirm", "idempotent"]),
-  }),
-  z.strictObject({
-    type: z.literal("grace"),
-    windowSeconds: count,
-    answers: z.literal(["same", "new"]),
-  }),
-])
+const policy = everyTypeOf<ReplayPolicy>()(
+  z.discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal(["strict", "reject", "multi-use", "confirm", "idempotent"]),
+    }),
+    z.strictObject({
+      type: z.literal("grace"),
+      windowSeconds: count,
+      answers: z.literal(["same", "new"]),
+    }),
+  ]),
+)
 
 const url = z.string().min(1).max(2_048)
 const scope = z.string().max(16_384)
@@ -80,35 +83,39 @@ const keys: z.ZodType<KeySet> = z.strictObject({
 })
 
 const spent = z.boolean()
-const report: z.ZodType<Report> = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("unspent"), cause }),
-  z.strictObject({ type: z.literal("retry-later"), cause, notBeforeMs: millis }),
-  z.strictObject({ type: z.literal("in-doubt"), cause, spent, atMs: millis }),
-  z.strictObject({ type: z.literal("rejected"), cause, atMs: millis }),
-  z.strictObject({ type: z.literal("misconfigured"), cause, atMs: millis }),
-])
+const report = everyTypeOf<Report>()(
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("unspent"), cause }),
+    z.strictObject({ type: z.literal("retry-later"), cause, notBeforeMs: millis }),
+    z.strictObject({ type: z.literal("in-doubt"), cause, spent, atMs: millis }),
+    z.strictObject({ type: z.literal("rejected"), cause, atMs: millis }),
+    z.strictObject({ type: z.literal("misconfigured"), cause, atMs: millis }),
+  ]),
+)
 
-const entry: z.ZodType<LogEntry> = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("provider"), settings, secretBox: box.nullable() }),
-  z.strictObject({ type: z.literal("keys"), keys }),
-  z.strictObject({ type: z.literal("login"), pair }),
-  z.strictObject({ type: z.literal("logout"), epoch: count }),
-  z.strictObject({
-    type: z.literal("turn"),
-    epoch: count,
-    generation: count,
-    holder: id,
-    replaces: count.nullable(),
-  }),
-  z.strictObject({
-    type: z.literal("result"),
-    pair,
-    turn: count.nullable(),
-    signature: bytes(128),
-  }),
-  z.strictObject({ type: z.literal("report"), turn: count, holder: id, report }),
-  z.strictObject({ type: z.literal("remove"), member: id }),
-])
+const entry = everyTypeOf<LogEntry>()(
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("provider"), settings, secretBox: box.nullable() }),
+    z.strictObject({ type: z.literal("keys"), keys }),
+    z.strictObject({ type: z.literal("login"), pair }),
+    z.strictObject({ type: z.literal("logout"), epoch: count }),
+    z.strictObject({
+      type: z.literal("turn"),
+      epoch: count,
+      generation: count,
+      holder: id,
+      replaces: count.nullable(),
+    }),
+    z.strictObject({
+      type: z.literal("result"),
+      pair,
+      turn: count.nullable(),
+      signature: bytes(128),
+    }),
+    z.strictObject({ type: z.literal("report"), turn: count, holder: id, report }),
+    z.strictObject({ type: z.literal("remove"), member: id }),
+  ]),
+)
 
 const turn: z.ZodType<Turn> = z.strictObject({
   number: count,

@@ -7,7 +7,7 @@ import { z } from "zod"
 import type { Entry, RaftMessage, Snapshot } from "../core/raft/types.ts"
 import type { WireMessage } from "../ports/transport.ts"
 import { pack, unpack } from "./pack.ts"
-import { check, config, count, ENTRY_BYTES_MAX, bytes, id } from "./schemas.ts"
+import { check, config, count, ENTRY_BYTES_MAX, everyTypeOf, bytes, id } from "./schemas.ts"
 
 /** Version of everything in this file and in entries.ts; peers of another one are turned away. */
 export const WIRE_VERSION = 1
@@ -28,15 +28,23 @@ export interface Hello {
   readonly genesis: string
 }
 
+/** Said between the two ends of a connection alone. `welcome`: your hello is accepted; the rest proves life. */
+export type Control =
+  | { readonly type: "welcome" }
+  | { readonly type: "ping" }
+  | { readonly type: "pong" }
+
 const term = count
 const index = count
 const data = bytes(ENTRY_BYTES_MAX)
 
-const entry: z.ZodType<Entry> = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("noop"), index, term }),
-  z.strictObject({ type: z.literal("config"), index, term, config }),
-  z.strictObject({ type: z.literal("app"), index, term, id, data }),
-])
+const entry = everyTypeOf<Entry>()(
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("noop"), index, term }),
+    z.strictObject({ type: z.literal("config"), index, term, config }),
+    z.strictObject({ type: z.literal("app"), index, term, id, data }),
+  ]),
+)
 
 const snapshot: z.ZodType<Snapshot> = z.strictObject({
   index,
@@ -45,53 +53,63 @@ const snapshot: z.ZodType<Snapshot> = z.strictObject({
   data: bytes(SNAPSHOT_BYTES_MAX),
 })
 
-const raft: z.ZodType<RaftMessage> = z.discriminatedUnion("type", [
-  z.strictObject({
-    type: z.literal("vote"),
-    pre: z.boolean(),
-    term,
-    lastIndex: index,
-    lastTerm: term,
-    transfer: z.boolean(),
-  }),
-  z.strictObject({
-    type: z.literal("vote-response"),
-    pre: z.boolean(),
-    term,
-    granted: z.boolean(),
-  }),
-  z.strictObject({
-    type: z.literal("append"),
-    term,
-    prevIndex: index,
-    prevTerm: term,
-    entries: z.array(entry).max(APPEND_ENTRIES_MAX),
-    commit: index,
-  }),
-  z.strictObject({
-    type: z.literal("append-response"),
-    term,
-    ok: z.boolean(),
-    index,
-    hintTerm: term,
-    refused: index,
-  }),
-  z.strictObject({ type: z.literal("snapshot"), term, snapshot }),
-  z.strictObject({ type: z.literal("forward"), term, id, data }),
-  z.strictObject({ type: z.literal("forward-response"), term, id, accepted: z.boolean() }),
-  z.strictObject({ type: z.literal("timeout-now"), term }),
-])
+const raft = everyTypeOf<RaftMessage>()(
+  z.discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("vote"),
+      pre: z.boolean(),
+      term,
+      lastIndex: index,
+      lastTerm: term,
+      transfer: z.boolean(),
+    }),
+    z.strictObject({
+      type: z.literal("vote-response"),
+      pre: z.boolean(),
+      term,
+      granted: z.boolean(),
+    }),
+    z.strictObject({
+      type: z.literal("append"),
+      term,
+      prevIndex: index,
+      prevTerm: term,
+      entries: z.array(entry).max(APPEND_ENTRIES_MAX),
+      commit: index,
+    }),
+    z.strictObject({
+      type: z.literal("append-response"),
+      term,
+      ok: z.boolean(),
+      index,
+      hintTerm: term,
+      refused: index,
+    }),
+    z.strictObject({ type: z.literal("snapshot"), term, snapshot }),
+    z.strictObject({ type: z.literal("forward"), term, id, data }),
+    z.strictObject({ type: z.literal("forward-response"), term, id, accepted: z.boolean() }),
+    z.strictObject({ type: z.literal("timeout-now"), term }),
+  ]),
+)
 
 const peer = z.strictObject({
-  type: z.literal(["demand", "offer"]),
+  type: z.literal(["demand", "offer", "newest"]),
   epoch: count,
   generation: count,
 })
 
-const message: z.ZodType<WireMessage> = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("raft"), message: raft }),
-  peer,
-])
+const message = everyTypeOf<WireMessage>()(
+  z.discriminatedUnion("type", [z.strictObject({ type: z.literal("raft"), message: raft }), peer]),
+)
+
+const control = z.strictObject({ type: z.literal(["welcome", "ping", "pong"]) })
+const linkMessage = everyTypeOf<WireMessage | Control>()(
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("raft"), message: raft }),
+    peer,
+    control,
+  ]),
+)
 
 const hello: z.ZodType<Hello> = z.strictObject({
   version: count,
@@ -108,12 +126,12 @@ export function encodeMessage(value: WireMessage): Uint8Array {
 
 /** Unpacks and checks a message. @throws FrameError and nothing else. */
 export function decodeMessage(packed: Uint8Array): WireMessage {
-  return parseMessage(unpack(packed))
+  return check(message, unpack(packed))
 }
 
-/** Checks an unpacked message. @throws FrameError `invalid` */
-export function parseMessage(value: unknown): WireMessage {
-  return check(message, value)
+/** Checks what follows the hello on a connection, unpacked already. @throws FrameError `invalid` */
+export function parseLinkMessage(value: unknown): WireMessage | Control {
+  return check(linkMessage, value)
 }
 
 /** Checks an unpacked hello. Versions are compared by the caller, who can say why it refuses. @throws FrameError */

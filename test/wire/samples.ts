@@ -10,6 +10,7 @@ const config = { voters: ["a.0", "b.0"], learners: ["c.1"] }
 export const MESSAGES: readonly WireMessage[] = [
   { type: "demand", epoch: 1, generation: 2 },
   { type: "offer", epoch: 1, generation: 2 },
+  { type: "newest", epoch: 1, generation: 2 },
   ...(
     [
       { type: "vote", pre: true, term: 3, lastIndex: 7, lastTerm: 2, transfer: false },
