@@ -39,6 +39,8 @@ export interface LinkHandlers {
   /** Both hellos were accepted. */
   ready(link: Link): void
   message(link: Link, message: WireMessage): void
+  /** The peer prefers another link of the pair. */
+  yielded(link: Link): void
   /** Called once. */
   ended(link: Link, reason: string): void
 }
@@ -55,6 +57,8 @@ export interface Link {
   send(message: WireMessage): boolean
   /** Asks for a sign of life and ends the link when none comes soon. */
   probe(): void
+  /** Asks the peer to use another link of the pair; what it says here until then is still heard. */
+  yield(): void
   /** Ends it in good order; what was sent before is flushed. */
   close(reason: string): void
   /** Resolves when the link is ready (true) or has ended before (false). */
@@ -85,6 +89,7 @@ export function openLink(options: LinkOptions, handlers: LinkHandlers): Link {
 
 const CONTROL: Readonly<Record<Control["type"], Uint8Array>> = {
   welcome: encodeFrame({ type: "welcome" }),
+  yield: encodeFrame({ type: "yield" }),
   ping: encodeFrame({ type: "ping" }),
   pong: encodeFrame({ type: "pong" }),
 }
@@ -135,6 +140,10 @@ class PeerLink implements Link {
     if (this.ready) this.#ask(KICK_TIMEOUT_MS)
   }
 
+  yield(): void {
+    this.#framed.send(CONTROL.yield)
+  }
+
   close(reason: string): void {
     void this.#framed.close(reason)
   }
@@ -160,11 +169,10 @@ class PeerLink implements Link {
       return
     }
     this.#quiet()
-    // By name, so that a new kind of message does not pass as one of the connection's own.
-    if (message.type === "ping") this.#framed.send(CONTROL.pong)
-    else if (message.type === "welcome") throw new FrameError("invalid", "welcome")
-    else if (message.type === "pong") return
-    else this.#handlers.message(this, message)
+    if (message.type === "welcome") throw new FrameError("invalid", "welcome")
+    else if (message.type === "ping") this.#framed.send(CONTROL.pong)
+    else if (message.type === "yield") this.#handlers.yielded(this)
+    else if (message.type !== "pong") this.#handlers.message(this, message)
   }
 
   #greet(theirs: Hello): void {

@@ -30,7 +30,7 @@ export function peerIdText(publicKey: Uint8Array): string {
 
 /** Creates a node and starts listening. @throws when it can listen on none of the addresses. */
 export async function startNode(options: NodeOptions): Promise<Libp2p> {
-  const node = await createLibp2p({
+  return createLibp2p({
     privateKey: await generateKeyPairFromSeed("Ed25519", options.signingSeed),
     addresses: { listen: [...options.listen] },
     transports: [
@@ -64,6 +64,25 @@ export async function startNode(options: NodeOptions): Promise<Libp2p> {
       maxConnections: 256,
       reconnectRetries: 0,
     },
+    services: { promptExit },
   })
-  return node
+}
+
+/**
+ * libp2p's address manager answers the closing of its listeners with a timer of one second that nothing ends
+ * (libp2p 3.3.11): a command that is done would linger for it.
+ */
+function promptExit(components: object): { start(): void; stop(): void; afterStop(): void } {
+  return {
+    start: () => undefined,
+    stop: () => undefined,
+    afterStop() {
+      const { addressManager } = components as { addressManager?: LingeringAddressManager }
+      addressManager?._updatePeerStoreAddresses?.stop?.()
+    },
+  }
+}
+
+interface LingeringAddressManager {
+  readonly _updatePeerStoreAddresses?: { readonly stop?: () => void }
 }

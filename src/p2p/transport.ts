@@ -187,6 +187,7 @@ class P2pTransport implements Transport {
         message: (one, message) => {
           if (one.member !== null) this.#handlers?.message(one.member, message)
         },
+        yielded: (one) => this.#yielded(peer, one),
         ended: (one, reason) => this.#ended(peer, one, reason),
       },
     )
@@ -196,8 +197,8 @@ class P2pTransport implements Transport {
 
   /**
    * When each side dialled the other at once, both links become ready. The smaller key decides: it keeps the first and
-   * closes the second; the other side goes by that. A link that comes later was dialled by a peer that had lost the
-   * old one, whether we have noticed or not.
+   * yields the second; the other side moves over and closes that one, so that no message is lost. A link that comes
+   * later was dialled by a peer that had lost the old one, whether we have noticed or not.
    */
   #ready(peer: Peer, link: Link): void {
     const current = peer.link
@@ -214,7 +215,19 @@ class P2pTransport implements Transport {
       current.link.close("replaced")
       this.#handlers?.peer(current.member, false)
       this.#use(peer, link)
-    } else if (this.#options.identity.memberKey < peer.key) link.close("duplicate")
+    } else if (this.#options.identity.memberKey < peer.key) link.yield()
+  }
+
+  #yielded(peer: Peer, link: Link): void {
+    const other = this.#other(peer, link)
+    // The other one may have broken meanwhile; then this one is needed after all.
+    if (other === undefined || other.member === null) return
+    if (peer.link?.link === link) peer.link = { ...peer.link, link: other, member: other.member }
+    link.close("yielded")
+  }
+
+  #other(peer: Peer, link: Link): Link | undefined {
+    return [...this.#links].find((one) => one !== link && one.ready && one.key === peer.key)
   }
 
   #use(peer: Peer, link: Link): void {
@@ -232,7 +245,7 @@ class P2pTransport implements Transport {
     const { member } = peer.link
     peer.link = null
     this.#handlers?.peer(member, false)
-    const other = [...this.#links].find((one) => one.ready && one.key === peer.key)
+    const other = this.#other(peer, link)
     if (other === undefined) peer.redial?.down()
     else this.#use(peer, other)
   }

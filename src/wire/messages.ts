@@ -28,9 +28,13 @@ export interface Hello {
   readonly genesis: string
 }
 
-/** Said between the two ends of a connection alone. `welcome`: your hello is accepted; the rest proves life. */
+/** Said between the two ends of a connection alone. */
 export type Control =
+  /** Your hello is accepted. */
   | { readonly type: "welcome" }
+  /** There is another connection of ours: use that one and close this. */
+  | { readonly type: "yield" }
+  /** Are you there? */
   | { readonly type: "ping" }
   | { readonly type: "pong" }
 
@@ -102,7 +106,7 @@ const message = everyTypeOf<WireMessage>()(
   z.discriminatedUnion("type", [z.strictObject({ type: z.literal("raft"), message: raft }), peer]),
 )
 
-const control = z.strictObject({ type: z.literal(["welcome", "ping", "pong"]) })
+const control = z.strictObject({ type: z.literal(["welcome", "yield", "ping", "pong"]) })
 const linkMessage = everyTypeOf<WireMessage | Control>()(
   z.discriminatedUnion("type", [
     z.strictObject({ type: z.literal("raft"), message: raft }),
