@@ -4,7 +4,13 @@
  * whether a byte left.
  */
 
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
+import {
+  request as httpRequest,
+  validateHeaderName,
+  validateHeaderValue,
+  type ClientRequest,
+  type IncomingMessage,
+} from "node:http"
 import type { Socket } from "node:net"
 import type { Exchange, ExchangePhase, PreparedRequest } from "../core/oauth/types.ts"
 import type { ExchangeOptions, SendExchange } from "../ports/token-endpoint.ts"
@@ -34,7 +40,7 @@ class Attempt {
   readonly #startedAtMs = Date.now()
   readonly #chunks: Buffer[] = []
   #bytes = 0
-  #phase: ExchangePhase = "connect"
+  #phase: ExchangePhase = "prepare"
   #connected = false
   #bodySent = false
   #done = false
@@ -55,12 +61,15 @@ class Attempt {
 
   start(): void {
     const target = parseTarget(this.#request.url)
-    if (typeof target === "string") {
-      this.#phase = "prepare"
-      return this.#end(target)
-    }
+    if (typeof target === "string") return this.#end(target)
     this.#timer = setTimeout(() => this.#outOfTime(), this.#options.timeoutMs ?? TIMEOUT_MS)
     try {
+      // After the claim it would be too late to find out.
+      for (const [name, value] of this.#request.headers) {
+        validateHeaderName(name)
+        validateHeaderValue(name, value)
+      }
+      this.#phase = "connect"
       this.#socket = this.#dial(target)
     } catch (error) {
       this.#end(codeOf(error))

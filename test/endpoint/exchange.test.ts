@@ -1,0 +1,442 @@
+/** What the sender records when things go wrong in one exact way, and what the record then means. */
+
+import { globalAgent } from "node:http"
+import {
+  createServer as createTlsServer,
+  getCACertificates,
+  setDefaultCACertificates,
+  type Server as TlsServer,
+} from "node:tls"
+import { afterEach, describe, expect, test, vi } from "vitest"
+import { classify } from "../../src/core/oauth/outcome.ts"
+import type { Exchange, PreparedRequest } from "../../src/core/oauth/types.ts"
+import { sendExchange } from "../../src/endpoint/exchange.ts"
+import {
+  acceptingServer,
+  listen,
+  rawServer,
+  reply,
+  selfSigned,
+  type RawServer,
+} from "./misbehaving.ts"
+
+const open: RawServer[] = []
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()))
+})
+
+async function using(server: Promise<RawServer>): Promise<RawServer> {
+  const started = await server
+  open.push(started)
+  return started
+}
+
+const BODY = "grant_type=refresh_token&refresh_token=canary-RT0&client_id=c"
+const PAIR = '{"access_token":"AT1","refresh_token":"RT1","token_type":"Bearer","expires_in":60}'
+
+const post = (url: string, body = BODY): PreparedRequest => ({
+  url,
+  headers: [["content-type", "application/x-www-form-urlencoded"]],
+  body,
+})
+
+function send(url: string, timeoutMs = 2_000, claim = (): boolean => true): Promise<Exchange> {
+  return sendExchange(post(url), { claim, timeoutMs })
+}
+
+describe("an answer", () => {
+  test("is recorded whole, with its headers in order", async () => {
+    const server = await using(
+      rawServer((socket) => socket.end(reply(200, PAIR, { "X-Two": "b", "X-One": "a" }))),
+    )
+
+    const exchange = await send(server.url)
+
+    expect(exchange).toMatchObject({ connected: true, bodySent: true, failure: null })
+    expect(exchange.response).toMatchObject({ status: 200, complete: true })
+    expect(exchange.response?.headers).toEqual([
+      ["content-type", "application/json"],
+      ["content-length", String(PAIR.length)],
+      ["x-two", "b"],
+      ["x-one", "a"],
+    ])
+    expect(new TextDecoder().decode(exchange.response?.body)).toBe(PAIR)
+    expect(exchange.finishedAtMs).toBeGreaterThanOrEqual(exchange.startedAtMs)
+    expect(classify(exchange, "accepted")).toMatchObject({ type: "granted", salvaged: [] })
+  })
+
+  test("is asked for once, on a connection of its own that is closed afterwards", async () => {
+    const server = await using(rawServer((socket) => socket.write(reply(200, PAIR))))
+    await send(server.url)
+    await send(server.url)
+
+    // One entry for each connection.
+    expect(server.received).toHaveLength(2)
+    expect(server.received[0]).toMatch(/^POST \/token HTTP\/1\.1\r\n/)
+    expect(server.received[0]).toMatch(/\r\nconnection: close\r\n/i)
+    expect(server.received[0]).toContain(`\r\nhost: 127.0.0.1:${server.port}\r\n`)
+    expect(server.received[0]?.endsWith(`\r\n\r\n${BODY}`)).toBe(true)
+    expect(Object.keys(globalAgent.sockets)).toEqual([])
+  })
+
+  test("that redirects is not followed", async () => {
+    const server = await using(
+      rawServer((socket) => socket.end(reply(307, "", { location: "/elsewhere" }))),
+    )
+
+    const exchange = await send(server.url)
+
+    expect(server.received).toHaveLength(1)
+    expect(exchange.response?.status).toBe(307)
+    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: false })
+  })
+
+  test("behind an informational one is the one that counts", async () => {
+    const server = await using(
+      rawServer((socket) =>
+        socket.end(`HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${reply(200, PAIR)}`),
+      ),
+    )
+
+    expect((await send(server.url)).response?.status).toBe(200)
+  })
+
+  test("larger than the cap is cut there", async () => {
+    const server = await using(
+      rawServer((socket) => {
+        socket.write("HTTP/1.1 200 X\r\ncontent-type: application/json\r\n\r\n")
+        socket.write(PAIR.slice(0, -1))
+        socket.write(",".padEnd(2_000_000, " "))
+      }),
+    )
+
+    const exchange = await send(server.url)
+
+    expect(exchange.response).toMatchObject({ status: 200, complete: false })
+    expect(exchange.response?.body).toHaveLength(1_048_576)
+    expect(exchange.failure).toEqual({ phase: "response", code: "BODY_TOO_LARGE" })
+    expect(classify(exchange, "refused")).toMatchObject({ tokens: { refreshToken: "RT1" } })
+  })
+})
+
+describe("before the first byte", () => {
+  test.each([
+    ["not a url", "INVALID_URL"],
+    ["ftp://127.0.0.1/token", "INVALID_URL"],
+    ["https://user:pass@as.example/token", "INVALID_URL"],
+    ["http://as.example/token", "INSECURE_URL"],
+    ["http://127.0.0.1.evil.example/token", "INSECURE_URL"],
+  ])("a request to %s is refused", async (url, code) => {
+    const exchange = await send(url)
+
+    expect(exchange).toMatchObject({ connected: false, failure: { phase: "prepare", code } })
+  })
+
+  test("a name that does not exist fails in phase dns", async () => {
+    const exchange = await send("https://as.invalid/token", 10_000)
+
+    expect(exchange).toMatchObject({ connected: false, bodySent: false, response: null })
+    expect(exchange.failure?.phase).toBe("dns")
+    expect(classify(exchange, "refused").type).toBe("unspent")
+  })
+
+  test("a refused connection fails in phase connect", async () => {
+    const server = await rawServer(() => {})
+    await server.close()
+    const claim = vi.fn<() => boolean>(() => true)
+
+    const exchange = await send(server.url, 2_000, claim)
+
+    expect(exchange.failure).toEqual({ phase: "connect", code: "ECONNREFUSED" })
+    expect(claim).not.toHaveBeenCalled()
+    expect(classify(exchange, "refused")).toEqual({ type: "unspent", cause: "ECONNREFUSED" })
+  })
+
+  test("localhost is tried in both address families", async () => {
+    const server = await using(rawServer((socket) => socket.end(reply(200, PAIR))))
+
+    const exchange = await send(`http://localhost:${server.port}/token`)
+
+    expect(exchange.response?.status).toBe(200)
+  })
+
+  test("a server that speaks no TLS fails in phase tls", async () => {
+    const server = await using(acceptingServer((socket) => socket.end("HTTP/1.1 400 X\r\n\r\n")))
+    const claim = vi.fn<() => boolean>(() => true)
+
+    const exchange = await send(server.url.replace("http:", "https:"), 2_000, claim)
+
+    expect(exchange).toMatchObject({ connected: false, failure: { phase: "tls" } })
+    expect(claim).not.toHaveBeenCalled()
+    expect(classify(exchange, "refused").type).toBe("unspent")
+  })
+
+  test("a connection that ends in the TLS handshake fails in phase tls", async () => {
+    const server = await using(acceptingServer((socket) => socket.destroy()))
+
+    const exchange = await send(server.url.replace("http:", "https:"))
+
+    expect(exchange.failure).toEqual({ phase: "tls", code: "ECONNRESET" })
+  })
+
+  test("a TLS handshake that never ends is given up at the bound, at once", async () => {
+    const server = await using(acceptingServer(() => {}))
+
+    const exchange = await send(server.url.replace("http:", "https:"), 50)
+
+    expect(exchange.failure).toEqual({ phase: "tls", code: "TIMEOUT" })
+    expect(exchange.finishedAtMs - exchange.startedAtMs).toBeLessThan(240)
+  })
+
+  test("a claim that is refused, or throws, sends nothing", async () => {
+    const server = await using(rawServer((socket) => socket.end(reply(200, PAIR))))
+
+    const refused = await send(server.url, 2_000, () => false)
+    const failed = await send(server.url, 2_000, () => {
+      throw new Error("canary-RT0")
+    })
+
+    expect(refused).toMatchObject({
+      connected: true,
+      bodySent: false,
+      failure: { phase: "claim", code: "CLAIM_REFUSED" },
+    })
+    expect(failed.failure).toEqual({ phase: "claim", code: "CLAIM_FAILED" })
+    expect(classify(refused, "refused").type).toBe("unspent")
+    expect(server.received.join("")).toBe("")
+  })
+
+  test("the claim is made once, when the connection stands and before the first byte", async () => {
+    const server = await using(rawServer((socket) => socket.end(reply(200, PAIR))))
+    const seen: string[] = []
+
+    await send(server.url, 2_000, () => {
+      // A claim that takes its time: whatever was written before it would have arrived.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+      seen.push(server.received.join(""))
+      return true
+    })
+
+    expect(seen).toEqual([""])
+    expect(server.received).toHaveLength(1)
+  })
+})
+
+test.each([
+  ["x", "a\r\nb", "ERR_INVALID_CHAR"],
+  ["x y", "a", "ERR_INVALID_HTTP_TOKEN"],
+])(
+  "a header that cannot be sent (%j) is found out before the connection",
+  async (name, value, code) => {
+    const server = await using(rawServer((socket) => socket.end(reply(200, PAIR))))
+    const claim = vi.fn<() => boolean>(() => true)
+
+    const exchange = await sendExchange(
+      { ...post(server.url), headers: [[name, value]] },
+      { claim },
+    )
+
+    expect(exchange.failure).toEqual({ phase: "prepare", code })
+    expect(claim).not.toHaveBeenCalled()
+    expect(server.received).toEqual([])
+  },
+)
+
+describe("after the first byte", () => {
+  test("a reset behind the body leaves a doubt", async () => {
+    const server = await using(rawServer((socket) => socket.resetAndDestroy()))
+
+    const exchange = await send(server.url)
+
+    expect(exchange).toMatchObject({ connected: true, bodySent: true, response: null })
+    expect(exchange.failure).toEqual({ phase: "response", code: "ECONNRESET" })
+    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: false })
+  })
+
+  test("a connection that ends without an answer leaves a doubt", async () => {
+    const server = await using(rawServer((socket) => socket.end()))
+
+    const exchange = await send(server.url)
+
+    expect(exchange.failure).toEqual({ phase: "response", code: "ECONNRESET" })
+  })
+
+  test("a reset before the body was read leaves a doubt", async () => {
+    const server = await using(acceptingServer((socket) => socket.resetAndDestroy()))
+
+    const exchange = await sendExchange(post(server.url, "x".repeat(8_000_000)), {
+      claim: () => true,
+    })
+
+    expect(exchange.response).toBe(null)
+    expect(["claim", "send", "response", "connect"]).toContain(exchange.failure?.phase)
+  })
+
+  test("a body that no server reads is not called sent", async () => {
+    const server = await using(acceptingServer((socket) => socket.pause()))
+
+    const exchange = await sendExchange(post(server.url, "x".repeat(16_000_000)), {
+      claim: () => true,
+      timeoutMs: 100,
+    })
+
+    expect(exchange).toMatchObject({
+      connected: true,
+      bodySent: false,
+      failure: { phase: "send", code: "TIMEOUT" },
+    })
+    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt" })
+  })
+
+  test("an answer that does not come is waited for until the bound, and a turn longer", async () => {
+    const server = await using(rawServer(() => {}))
+
+    const exchange = await send(server.url, 60)
+
+    expect(exchange.failure).toEqual({ phase: "response", code: "TIMEOUT" })
+    expect(exchange.finishedAtMs - exchange.startedAtMs).toBeGreaterThanOrEqual(300)
+  })
+
+  test("an answer that waits in the socket when the process wakes past its bound is taken", async () => {
+    const server = await using(
+      rawServer((socket) => {
+        socket.end(reply(200, PAIR))
+        // The whole process stands still past the bound, as one that was stopped would.
+        setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120))
+      }),
+    )
+
+    const exchange = await send(server.url, 60)
+
+    expect(exchange).toMatchObject({ failure: null, response: { status: 200, complete: true } })
+  })
+
+  test.each([
+    ["reset", "resetAndDestroy"],
+    ["closed", "destroySoon"],
+  ] as const)("a body that is cut, the connection %s, keeps what came", async (_, how) => {
+    const cut = PAIR.slice(0, PAIR.indexOf('"RT1"') + 5)
+    const server = await using(
+      rawServer((socket) => {
+        socket.write(reply(200, cut, { "content-length": String(PAIR.length) }))
+        setTimeout(() => socket[how](), 30)
+      }),
+    )
+
+    const exchange = await send(server.url)
+
+    expect(exchange.response).toMatchObject({ status: 200, complete: false })
+    expect(exchange.failure).toEqual({ phase: "response", code: "ECONNRESET" })
+    expect(classify(exchange, "refused")).toMatchObject({
+      type: "granted",
+      tokens: { refreshToken: "RT1" },
+    })
+  })
+
+  test("a body that stalls keeps what came", async () => {
+    const server = await using(
+      rawServer((socket) => {
+        socket.write(reply(200, PAIR.slice(0, 20), { "content-length": String(PAIR.length) }))
+      }),
+    )
+
+    const exchange = await send(server.url, 80)
+
+    expect(exchange.failure).toEqual({ phase: "response", code: "TIMEOUT" })
+    expect(exchange.response?.body).toHaveLength(20)
+    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: true })
+  })
+
+  test.each([
+    ["text that is not HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],
+    ["a protocol upgrade", "HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"],
+    ["headers without end", `HTTP/1.1 200 X\r\nx: ${"y".repeat(40_000)}\r\n\r\n`],
+  ])("%s leaves a doubt", async (_, text) => {
+    const server = await using(rawServer((socket) => socket.end(text)))
+
+    const exchange = await send(server.url)
+
+    expect(exchange.response).toBe(null)
+    expect(exchange.failure?.phase).toBe("response")
+    expect(exchange.failure?.code).toMatch(/^HPE_|^UNEXPECTED_UPGRADE$/)
+    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: false })
+  })
+})
+
+const certificate = selfSigned()
+
+describe.runIf(certificate !== null)("over TLS", () => {
+  const secure = (): Promise<RawServer> =>
+    using(
+      listen((received) => {
+        const server: TlsServer = createTlsServer({ ...certificate }, (socket) => {
+          socket.on("error", () => {})
+          socket.on("data", (chunk) => {
+            received.push(chunk.toString("latin1"))
+            socket.end(reply(200, PAIR))
+          })
+        })
+        server.on("tlsClientError", () => {})
+        return server
+      }),
+    )
+
+  test("a certificate that nobody vouches for fails in phase tls, whatever the environment says", async () => {
+    const server = await secure()
+    const claim = vi.fn<() => boolean>(() => true)
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0")
+    const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {})
+
+    const exchange = await send(server.url.replace("http:", "https:"), 2_000, claim)
+
+    vi.unstubAllEnvs()
+    warning.mockRestore()
+    expect(exchange).toMatchObject({
+      connected: false,
+      failure: { phase: "tls", code: "DEPTH_ZERO_SELF_SIGNED_CERT" },
+    })
+    expect(claim).not.toHaveBeenCalled()
+    expect(server.received).toEqual([])
+    expect(classify(exchange, "refused").type).toBe("unspent")
+  })
+
+  test("a certificate that is trusted carries the request", async () => {
+    const server = await secure()
+    const trusted = getCACertificates("default")
+    setDefaultCACertificates([...trusted, String(certificate?.cert)])
+
+    const exchange = await send(server.url.replace("http:", "https:"))
+
+    setDefaultCACertificates(trusted)
+    expect(exchange).toMatchObject({ connected: true, bodySent: true, failure: null })
+    expect(server.received.join("")).toContain("refresh_token=canary-RT0")
+  })
+})
+
+test("no record names the token that was sent, save in what the server answered", async () => {
+  const echo = await using(rawServer((socket, request) => socket.end(`${request}\r\n\r\n`)))
+  const reset = await using(rawServer((socket) => socket.resetAndDestroy()))
+
+  const exchanges = [await send(echo.url), await send(reset.url), await send("canary-RT0")]
+
+  for (const exchange of exchanges) {
+    expect(JSON.stringify({ ...exchange, response: null })).not.toContain("canary")
+    expect(JSON.stringify(classify(exchange, "refused"))).not.toContain("canary")
+  }
+})
+
+test("the connection is closed by us when the answer is there", async () => {
+  const closed: (() => void)[] = []
+  const gone = new Promise<void>((resolve) => closed.push(resolve))
+  const server = await using(
+    rawServer((socket) => {
+      socket.on("close", () => closed[0]?.())
+      socket.write(reply(200, PAIR))
+    }),
+  )
+
+  await send(server.url)
+
+  await expect(gone).resolves.toBe(undefined)
+})
