@@ -39,7 +39,7 @@ export function printEntry(entry: Entry): string {
     case "noop":
       return `${entry.index}/${entry.term} noop`
     case "config":
-      return `${entry.index}/${entry.term} ${entry.config.voters.join()}|${entry.config.learners.join()}`
+      return `${entry.index}/${entry.term} ${printConfig(entry.config)}`
     case "app":
       return `${entry.index}/${entry.term} ${entry.id}`
     default:
@@ -72,7 +72,10 @@ export class SafetyChecker {
     const seen = this.#seen.get(self)
     const before = seen?.run === view.run ? seen : undefined
     if (before !== undefined) checkMonotone(before, view)
-    if (before?.memory !== view.memory) this.#checkEntries(view, before)
+    if (before?.memory !== view.memory) {
+      checkMirror(view)
+      this.#checkEntries(view, before)
+    }
     this.#checkAcknowledged(view)
     this.#checkCommit(view, before)
     if (role === "leader") this.#checkLeader(view, before)
@@ -104,7 +107,8 @@ export class SafetyChecker {
     const print = printEntry(entry)
     const committed = this.#committed.get(entry.index)?.print
     invariant(committed === print, `state machine safety: ${id} applies ${print}, not ${committed}`)
-    invariant(lastIndexOf(this.#diskOf(id)) >= entry.index, `${id} applies what it has not saved`)
+    const saved = holds(this.#diskOf(id), entry.index, entry.term)
+    invariant(saved, `${id} applies ${print} before saving it`)
   }
 
   /** A node has one vote per term, also over restarts; campaigning is voting for itself. */
@@ -192,6 +196,7 @@ export class SafetyChecker {
     invariant(leader === name, `election safety: ${leader} and ${name} lead term ${status.term}`)
     if (before?.status.role === "leader" && before.status.term === status.term) {
       checkAppendOnly(before, view)
+      checkConfigChange(before, view)
       return
     }
     this.#leaders.set(status.term, name)
@@ -226,6 +231,52 @@ function entryAt(disk: Persisted, index: Index): Entry | undefined {
 /** In the log, or under a snapshot, which holds committed entries only. */
 function holds(disk: Persisted, index: Index, term: Term): boolean {
   return disk.snapshot.index >= index || termOf(disk, index) === term
+}
+
+/** What the node says of its log is what it asked its disk to hold. */
+function checkMirror({ status, memory }: NodeView): void {
+  const { self, lastIndex, snapshotIndex, config } = status
+  invariant(lastIndex === lastIndexOf(memory), `${self} has another log in memory than on disk`)
+  invariant(snapshotIndex === memory.snapshot.index, `${self} has another snapshot on disk`)
+  invariant(
+    printConfig(config) === printConfig(newestConfig(memory)),
+    `${self} follows another configuration`,
+  )
+}
+
+/** Dissertation §4.1 and the 2015 correction: one voter at a time, one change at a time, after a commit in this term. */
+function checkConfigChange(before: NodeView, after: NodeView): void {
+  if (before.memory === after.memory) return
+  const { self, commit, term } = before.status
+  const added = after.memory.entries.filter(
+    ({ type, index }) => type === "config" && index > lastIndexOf(before.memory),
+  )
+  if (added.length === 0) return
+  const pending = before.memory.entries.some(
+    ({ type, index }) => type === "config" && index > commit,
+  )
+  invariant(!pending && added.length === 1, `${self} changes an uncommitted configuration`)
+  invariant(termOf(before.memory, commit) === term, `${self} changes members before it committed`)
+  const safe = quorumsOverlap(before.status.config.voters, after.status.config.voters)
+  invariant(safe, `${self} changes too many voters at once`)
+}
+
+/** Has every majority of one a voter in common with every majority of the other? */
+function quorumsOverlap(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  const common = a.filter((id) => b.includes(id)).length
+  // Two majorities that avoid each other take their strangers first.
+  const fromA = Math.max(0, majority(a.length) - (a.length - common))
+  const fromB = Math.max(0, majority(b.length) - (b.length - common))
+  return fromA + fromB > common
+}
+
+function newestConfig(disk: Persisted): Config {
+  const newest = disk.entries.findLast(({ type }) => type === "config")
+  return newest?.type === "config" ? newest.config : disk.snapshot.config
+}
+
+function printConfig({ voters, learners }: Config): string {
+  return `${voters.join()}|${learners.join()}`
 }
 
 function checkMonotone(before: NodeView, after: NodeView): void {

@@ -29,9 +29,17 @@ export interface Weather {
   duplicate: number
   latencyMsMax: number
   writeMsMax: number
+  /** A node whose disk takes ten times as long; null for none. */
+  slowDisk: NodeId | null
 }
 
-export const FAIR: Weather = { loss: 0, duplicate: 0, latencyMsMax: 3, writeMsMax: 2 }
+export const FAIR: Weather = {
+  loss: 0,
+  duplicate: 0,
+  latencyMsMax: 3,
+  writeMsMax: 2,
+  slowDisk: null,
+}
 
 type Event =
   | {
@@ -152,6 +160,7 @@ export class Cluster {
   }
 
   propose(node: Node, id: string): void {
+    if (node.core === null) return
     this.proposals.set(id, { node, run: node.run, result: null })
     this.step(node, { type: "propose", id, data: new Uint8Array(1) })
   }
@@ -182,7 +191,8 @@ export class Cluster {
   #write(node: Node, write: Write): void {
     node.memory = applyWrite(node.memory, write)
     node.writes.push(write)
-    const at = this.now + between(this.#random, 0, this.weather.writeMsMax)
+    const slow = this.weather.slowDisk === node.id ? 10 : 1
+    const at = this.now + between(this.#random, 0, this.weather.writeMsMax * slow)
     this.#events.push(at, { type: "written", node, run: node.run })
   }
 

@@ -40,10 +40,10 @@ export function fuzz(seed: number, trace = false): FuzzResult {
 }
 
 function newCluster(random: Random, trace: boolean): Cluster {
-  const size = 1 + below(random, NAMES.length)
+  const size = pick(random, [1, 2, 3, 3, 4, 5, 5])
   const ids = NAMES.slice(0, size)
   // Some start as learners or outside, so that membership has somewhere to go.
-  const voters = Math.max(1, size - below(random, 3))
+  const voters = Math.max(1, size - pick(random, [0, 0, 1, 2]))
   const learners = below(random, size - voters + 1)
   const config = sortedConfig({
     voters: ids.slice(0, voters),
@@ -59,6 +59,7 @@ interface Plan {
   readonly changes: number
   readonly compactions: number
   readonly oddities: number
+  readonly isolations: number
 }
 
 function chaos(cluster: Cluster, random: Random): void {
@@ -67,6 +68,7 @@ function chaos(cluster: Cluster, random: Random): void {
   weather.duplicate = random() < 0.5 ? 0 : between(random, 0, 0.3)
   weather.latencyMsMax = pick(random, [2, 10, 40, 150])
   weather.writeMsMax = pick(random, [1, 5, 30, 120])
+  weather.slowDisk = random() < 0.6 ? null : pick(random, cluster.nodes).id
   const plan: Plan = {
     crashes: pick(random, [0, 1, 3, 8]),
     partitions: pick(random, [0, 1, 4]),
@@ -74,9 +76,10 @@ function chaos(cluster: Cluster, random: Random): void {
     changes: pick(random, [0, 0, 1, 3]),
     compactions: pick(random, [0, 1, 3]),
     oddities: pick(random, [0, 1, 2]),
+    isolations: pick(random, [0, 1, 3]),
   }
   const total = Object.values(plan).reduce((sum, weight) => sum + weight, 0)
-  const until = between(random, 500, 2500)
+  const until = between(random, 1000, 5000)
   for (let n = 0; cluster.now < until; n += 1) {
     cluster.runUntil(cluster.now + between(random, 0, pick(random, [5, 30, 60])))
     disturb(cluster, random, plan, random() * total, n)
@@ -87,8 +90,9 @@ function disturb(cluster: Cluster, random: Random, plan: Plan, draw: number, n: 
   const node = pick(random, cluster.nodes)
   let left = draw
   if ((left -= plan.crashes) < 0) {
-    if (node.core === null) cluster.start(node)
-    else cluster.crash(node)
+    const alive = node.core !== null
+    if (alive) cluster.crash(node)
+    if (!alive || random() < 0.5) cluster.start(node)
   } else if ((left -= plan.partitions) < 0) {
     cluster.sides = new Map(
       random() < 0.4 ? [] : cluster.nodes.map(({ id }) => [id, below(random, 2)]),
@@ -99,9 +103,38 @@ function disturb(cluster: Cluster, random: Random, plan: Plan, draw: number, n: 
     change(cluster, random, `c${n}`)
   } else if ((left -= plan.compactions) < 0) {
     cluster.compact(node)
+  } else if ((left -= plan.isolations) < 0) {
+    isolate(cluster, random, n)
   } else {
     surprise(cluster, random, node)
   }
+}
+
+/**
+ * The road to figure 8: a leader is cut off and goes on taking proposals, so that a long log of an old term meets a
+ * short one of a newer term. Sometimes the newest leader dies at the moment they meet.
+ */
+function isolate(cluster: Cluster, random: Random, n: number): void {
+  const old = leader(cluster)
+  if (old === undefined) return
+  if (random() < 0.3) cluster.weather.slowDisk = old.id
+  cluster.sides = new Map([[old.id, 2]])
+  if (random() < 0.2) change(cluster, random, `x${n}`)
+  proposeSome(cluster, random, old, `o${n}`)
+  cluster.runUntil(cluster.now + between(random, ELECTION_MS, 5 * ELECTION_MS))
+  const newest = leader(cluster)
+  if (newest !== undefined && newest !== old) {
+    proposeSome(cluster, random, newest, `n${n}`)
+    if (random() < 0.5) cluster.runUntil(cluster.now + between(random, 0, ELECTION_MS))
+    if (random() < 0.4) cluster.compact(newest)
+    if (random() < 0.4) cluster.crash(newest)
+  }
+  if (random() < 0.8) cluster.sides = new Map()
+}
+
+function proposeSome(cluster: Cluster, random: Random, node: Node, id: string): void {
+  const count = below(random, 5)
+  for (let i = 0; i < count; i += 1) cluster.propose(node, `${id}.${i}`)
 }
 
 function surprise(cluster: Cluster, random: Random, node: Node): void {
@@ -127,7 +160,11 @@ function change(cluster: Cluster, random: Random, id: string): void {
   for (const node of cluster.nodes) {
     const status = node.core?.status(cluster.now)
     if (status?.role !== "leader") continue
-    cluster.changeConfig(node, `${id}${node.id}`, moved(status.config, subject, below(random, 3)))
+    const config = moved(status.config, subject, below(random, 3))
+    // Now and then a second voter moves too, which must be refused.
+    const second = pick(random, cluster.nodes).id
+    const wanted = random() < 0.2 ? moved(config, second, below(random, 3)) : config
+    cluster.changeConfig(node, `${id}${node.id}`, wanted)
   }
 }
 
@@ -141,6 +178,7 @@ function moved(config: Config, subject: NodeId, where: number): Config {
 }
 
 function heal(cluster: Cluster): void {
+  const { writeMsMax, latencyMsMax } = cluster.weather
   Object.assign(cluster.weather, FAIR)
   cluster.sides = new Map()
   for (const node of cluster.nodes) {
@@ -150,6 +188,8 @@ function heal(cluster: Cluster): void {
   for (const node of cluster.nodes) {
     for (const { id } of cluster.nodes) cluster.step(node, { type: "peer", id, up: true })
   }
+  // What the bad weather had under way takes its time.
+  cluster.runUntil(cluster.now + Math.max(latencyMsMax, 10 * writeMsMax))
 }
 
 /** With the world repaired a proposal commits, and everybody who belongs gets it. Returns how far the log got. */
