@@ -30,6 +30,10 @@ import { isLoopback } from "./target.ts"
 
 const BODY_BYTES_MAX = 1_048_576
 const REVOCATION_TIMEOUT_MS = 30_000
+/** Any that is not `none`: the signature is not what we trust (OIDC Core §3.1.3.7 point 6), and a record has no metadata. */
+const SIGNING_ALGORITHMS = ["RS", "PS", "ES"]
+  .flatMap((family) => ["256", "384", "512"].map((bits) => `${family}${bits}`))
+  .concat("EdDSA", "Ed25519")
 
 export interface TokenEndpointOptions {
   readonly settings: ProviderSettings
@@ -182,7 +186,8 @@ async function accepts(
   const headers: Record<string, string> = type === undefined ? {} : { "content-type": type }
   try {
     const rebuilt = new Response(text, { status: 200, headers })
-    await processRefreshTokenResponse({ issuer }, client, rebuilt)
+    const server = { issuer, id_token_signing_alg_values_supported: SIGNING_ALGORITHMS }
+    await processRefreshTokenResponse(server, client, rebuilt)
     return true
   } catch {
     return false

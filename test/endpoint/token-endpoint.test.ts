@@ -1,0 +1,332 @@
+/** Prepare, send and judge, against the real authorization server. */
+
+import { generateKeyPairSync, sign } from "node:crypto"
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
+import { afterEach, describe, expect, test } from "vitest"
+import type { Exchange, Outcome, ProviderSettings } from "../../src/core/oauth/types.ts"
+import { sendExchange } from "../../src/endpoint/exchange.ts"
+import { tokenEndpoint, type ProviderEndpoint } from "../../src/endpoint/token-endpoint.ts"
+import {
+  startAuthorizationServer,
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+} from "../../src/testing/authorization-server.ts"
+
+const servers: AuthorizationServer[] = []
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()))
+})
+
+async function start(options: AuthorizationServerOptions = {}): Promise<AuthorizationServer> {
+  const server = await startAuthorizationServer(options)
+  servers.push(server)
+  return server
+}
+
+function settingsOf(
+  server: AuthorizationServer,
+  other: Partial<ProviderSettings> = {},
+): ProviderSettings {
+  return {
+    issuer: server.issuer,
+    tokenEndpoint: null,
+    clientId: server.clientId,
+    clientAuthentication: "none",
+    scope: null,
+    replayPolicy: { type: "strict" },
+    ...other,
+  }
+}
+
+async function attempt(
+  endpoint: ProviderEndpoint,
+  refreshToken: string,
+): Promise<{ exchange: Exchange; outcome: Outcome }> {
+  const request = await endpoint.prepare(refreshToken)
+  const exchange = await sendExchange(request, { claim: () => true, timeoutMs: 5_000 })
+  return { exchange, outcome: await endpoint.interpret(exchange) }
+}
+
+describe("against the real server", () => {
+  test("a public client refreshes by discovery and learns who it is", async () => {
+    const server = await start({ accessTokenTtlSeconds: 99 })
+    const minted = await server.mint({ accountId: "ada" })
+    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
+
+    const { outcome } = await attempt(endpoint, minted.refresh_token)
+
+    expect(outcome).toMatchObject({
+      type: "granted",
+      salvaged: [],
+      tokens: { tokenType: "Bearer", expiresInSeconds: 99, subject: "ada", scope: minted.scope },
+    })
+    const next = outcome.type === "granted" ? (outcome.tokens.refreshToken ?? "") : ""
+    expect(server.isAlive(next)).toBe(true)
+    expect(server.counters()).toMatchObject({ posts: 1, refreshes: 1 })
+  })
+
+  test("without an issuer the token endpoint alone is enough", async () => {
+    const server = await start()
+    const minted = await server.mint()
+    const settings = settingsOf(server, { issuer: null, tokenEndpoint: server.tokenEndpoint })
+    const endpoint = tokenEndpoint({ settings, clientSecret: null })
+
+    const { outcome } = await attempt(endpoint, minted.refresh_token)
+
+    expect(outcome).toMatchObject({ type: "granted", salvaged: [], tokens: { subject: "ada" } })
+    expect(await endpoint.revoke(minted.refresh_token)).toBe(false)
+  })
+
+  test.each(["basic", "post"] as const)(
+    "a confidential client authenticates with client_secret_%s",
+    async (method) => {
+      const server = await start()
+      const { clientId, clientSecret } = server.clients[method]
+      const minted = await server.mint({ clientId })
+      const settings = settingsOf(server, {
+        clientId,
+        clientAuthentication: `client_secret_${method}`,
+      })
+
+      const good = await attempt(tokenEndpoint({ settings, clientSecret }), minted.refresh_token)
+      const bad = await attempt(tokenEndpoint({ settings, clientSecret: "wrong" }), "RT")
+
+      expect(good.outcome).toMatchObject({ type: "granted" })
+      expect(bad.outcome).toEqual({ type: "misconfigured", cause: "invalid_client" })
+      expect(server.counters().familiesRevoked).toBe(0)
+    },
+  )
+
+  test("a prepared request carries no more than it must", async () => {
+    const server = await start()
+    const endpoint = tokenEndpoint({
+      settings: settingsOf(server, { scope: "openid offline_access" }),
+      clientSecret: null,
+    })
+
+    const request = await endpoint.prepare("RT/+ 0")
+
+    expect(request.url).toBe(server.tokenEndpoint)
+    expect(Object.fromEntries(new URLSearchParams(request.body))).toEqual({
+      grant_type: "refresh_token",
+      refresh_token: "RT/+ 0",
+      client_id: server.clientId,
+    })
+    const headers = Object.fromEntries(request.headers)
+    expect(headers).toMatchObject({ accept: "application/json", "accept-encoding": "identity" })
+    expect(headers).not.toHaveProperty("authorization")
+    expect(headers).not.toHaveProperty("idempotency-key")
+    expect(server.counters().posts).toBe(0)
+  })
+
+  test("idempotent: every member sends the same key for a token, and another for the next", async () => {
+    const server = await start({ replayPolicy: { type: "idempotent" }, dropReplyAfterCommit: 1 })
+    const minted = await server.mint()
+    const settings = settingsOf(server, { replayPolicy: { type: "idempotent" } })
+
+    const lost = await attempt(
+      tokenEndpoint({ settings, clientSecret: null }),
+      minted.refresh_token,
+    )
+    const again = await attempt(
+      tokenEndpoint({ settings, clientSecret: null }),
+      minted.refresh_token,
+    )
+
+    expect(lost.outcome).toEqual({ type: "in-doubt", spent: false, cause: "ECONNRESET" })
+    expect(again.outcome).toMatchObject({ type: "granted" })
+    expect(server.counters()).toMatchObject({ refreshes: 1, replays: 1, familiesRevoked: 0 })
+    const keyOf = async (token: string): Promise<string | undefined> => {
+      const request = await tokenEndpoint({ settings, clientSecret: null }).prepare(token)
+      return Object.fromEntries(request.headers)["idempotency-key"]
+    }
+    expect(await keyOf("A")).toBe(await keyOf("A"))
+    expect(await keyOf("A")).not.toBe(await keyOf("B"))
+    expect(await keyOf("A")).toMatch(/^"[\w-]{43}"$/)
+  })
+
+  test("reuse is rejected, and so is a token that never was", async () => {
+    const server = await start()
+    const minted = await server.mint()
+    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
+    await attempt(endpoint, minted.refresh_token)
+
+    const reuse = await attempt(endpoint, minted.refresh_token)
+    const unknown = await attempt(endpoint, "canary")
+
+    expect(reuse.outcome).toEqual({ type: "rejected", cause: "invalid_grant" })
+    expect(unknown.outcome).toEqual({ type: "rejected", cause: "invalid_grant" })
+  })
+
+  test("a client that is not registered is misconfigured", async () => {
+    const server = await start()
+    const settings = settingsOf(server, { clientId: "nobody" })
+
+    const { outcome } = await attempt(tokenEndpoint({ settings, clientSecret: null }), "RT")
+
+    expect(outcome).toEqual({ type: "misconfigured", cause: "invalid_client" })
+  })
+
+  test("a limiter, a maintenance and a store that fails after the spend are told apart", async () => {
+    const server = await start()
+    const minted = await server.mint()
+    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
+
+    server.knobs.turnAway = { status: 429, remaining: 1, retryAfter: "7" }
+    const limited = await attempt(endpoint, minted.refresh_token)
+    server.knobs.turnAway = { status: 503, remaining: 1, retryAfter: null }
+    const maintained = await attempt(endpoint, minted.refresh_token)
+    server.knobs.failAfterConsume = 1
+    const broken = await attempt(endpoint, minted.refresh_token)
+
+    const cause = "temporarily_unavailable"
+    expect(limited.outcome).toEqual({
+      type: "retry-later",
+      delayMs: 7_000,
+      maybeSpent: false,
+      cause,
+    })
+    expect(maintained.outcome).toMatchObject({ type: "retry-later", maybeSpent: true, cause })
+    expect(broken.outcome).toEqual({ type: "in-doubt", spent: false, cause: "server_error" })
+  })
+
+  test("revocation ends the login, and a server that is away revokes nothing", async () => {
+    const server = await start()
+    const minted = await server.mint()
+    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
+
+    expect(await endpoint.revoke(minted.refresh_token)).toBe(true)
+    expect(server.isAlive(minted.refresh_token)).toBe(false)
+
+    await server.setOffline(true)
+    expect(await endpoint.revoke(minted.refresh_token)).toBe(false)
+  })
+})
+
+test("a confidential client without its secret is refused at once", () => {
+  const settings: ProviderSettings = {
+    issuer: null,
+    tokenEndpoint: "https://as.example/token",
+    clientId: "c",
+    clientAuthentication: "client_secret_basic",
+    scope: null,
+    replayPolicy: { type: "strict" },
+  }
+
+  expect(() => tokenEndpoint({ settings, clientSecret: null })).toThrow("needs a secret")
+  expect(() => tokenEndpoint({ settings, clientSecret: "" })).toThrow("needs a secret")
+})
+
+describe("the strict parser's verdict", () => {
+  const ISSUER = "https://as.example"
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
+
+  function idToken(claims: object): string {
+    const now = Math.floor(Date.now() / 1000)
+    const all = { iss: ISSUER, aud: "c", sub: "ada", iat: now, exp: now + 60, ...claims }
+    const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url")
+    const text = `${encode({ alg: "ES256" })}.${encode(all)}`
+    const signature = sign("sha256", Buffer.from(text), {
+      key: privateKey,
+      dsaEncoding: "ieee-p1363",
+    })
+    return `${text}.${signature.toString("base64url")}`
+  }
+
+  const settings: ProviderSettings = {
+    issuer: ISSUER,
+    tokenEndpoint: "https://as.example/token",
+    clientId: "c",
+    clientAuthentication: "none",
+    scope: null,
+    replayPolicy: { type: "strict" },
+  }
+
+  const PAIR = { access_token: "AT1", refresh_token: "RT1", token_type: "Bearer", expires_in: 60 }
+
+  function interpret(
+    body: Uint8Array | object,
+    headers: readonly (readonly [string, string])[] = [["content-type", "application/json"]],
+    status = 200,
+  ): Promise<Outcome> {
+    const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body))
+    return tokenEndpoint({ settings, clientSecret: null }).interpret({
+      startedAtMs: 0,
+      finishedAtMs: 1,
+      connected: true,
+      bodySent: true,
+      response: { status, headers, body: new Uint8Array(bytes), complete: true },
+      failure: null,
+    })
+  }
+
+  test("an ID token for this client and of this issuer names the account", async () => {
+    expect(await interpret({ ...PAIR, id_token: idToken({}) })).toMatchObject({
+      type: "granted",
+      salvaged: [],
+      tokens: { subject: "ada" },
+    })
+  })
+
+  test.each([
+    ["another issuer", { iss: "https://evil.example" }],
+    ["another client", { aud: "d" }],
+    ["the past", { exp: 1 }],
+  ])("an ID token of %s costs the subject, not the pair", async (_, claims) => {
+    expect(await interpret({ ...PAIR, id_token: idToken(claims) })).toMatchObject({
+      type: "granted",
+      salvaged: ["id_token"],
+      tokens: { subject: null, refreshToken: "RT1" },
+    })
+  })
+
+  test("a wrong content type and a missing token type cost nothing but their names", async () => {
+    expect(await interpret(PAIR, [["content-type", "text/plain"]])).toMatchObject({
+      type: "granted",
+      salvaged: [],
+    })
+    expect(await interpret({ ...PAIR, token_type: undefined })).toMatchObject({
+      type: "granted",
+      salvaged: ["token_type"],
+    })
+    expect(
+      await interpret({ ...PAIR, token_type: undefined, id_token: idToken({}) }),
+    ).toMatchObject({
+      salvaged: ["token_type"],
+      tokens: { subject: null },
+    })
+  })
+
+  test.each([
+    ["gzip", gzipSync],
+    ["deflate", deflateSync],
+    ["br", brotliCompressSync],
+  ] as const)("a body that came as %s is read", async (coding, pack) => {
+    const body = pack(JSON.stringify(PAIR))
+    const headers = [
+      ["content-type", "application/json"],
+      ["content-encoding", coding],
+    ] as const
+
+    expect(await interpret(body, headers)).toMatchObject({ type: "granted", salvaged: [] })
+  })
+
+  test("a body whose coding lies or is unknown is read as it stands", async () => {
+    for (const coding of ["gzip", "zstd"]) {
+      expect(await interpret(PAIR, [["content-encoding", coding]])).toMatchObject({
+        type: "granted",
+      })
+    }
+  })
+
+  test("no outcome of a failure holds a token that the server repeated", async () => {
+    const outcome = await interpret(
+      { error: "canary-RT", error_description: "canary-RT is unknown" },
+      [["content-type", "application/json"]],
+      400,
+    )
+
+    expect(outcome).toEqual({ type: "rejected", cause: "http_400" })
+  })
+})
