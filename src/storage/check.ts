@@ -4,7 +4,16 @@
  */
 
 import { invariant } from "../core/base/assert.ts"
-import type { Config, Entry, HardState, Index, Persisted, Term, Write } from "../core/raft/types.ts"
+import { isWellFormed } from "../core/raft/membership.ts"
+import type {
+  Entry,
+  HardState,
+  Index,
+  Persisted,
+  Snapshot,
+  Term,
+  Write,
+} from "../core/raft/types.ts"
 
 /** The part of the stored state that a write is judged by. */
 export interface LogView {
@@ -20,9 +29,7 @@ export interface LogView {
 export function checkPersisted(persisted: Persisted): void {
   const { hard, snapshot, entries } = persisted
   checkNumber(hard.term, "the term")
-  checkNumber(snapshot.index, "the snapshot's index")
-  checkNumber(snapshot.term, "the snapshot's term")
-  checkConfig(snapshot.config)
+  checkSnapshot(snapshot)
   const lastTerm = checkAppend(entries, snapshot.index, snapshot.term)
   invariant(lastTerm <= hard.term, `the log is of term ${lastTerm}, the node of ${hard.term}`)
 }
@@ -35,9 +42,7 @@ export function checkWrite(log: LogView, write: Write): void {
 
   if (write.snapshot !== undefined) {
     const { value, keepTail } = write.snapshot
-    checkNumber(value.index, "the snapshot's index")
-    checkNumber(value.term, "the snapshot's term")
-    checkConfig(value.config)
+    checkSnapshot(value)
     invariant(value.index >= base.index, `snapshot ${value.index} is older than ${base.index}`)
     const joins = value.index <= lastIndex && termAt(value.index) === value.term
     invariant(!keepTail || joins, `no entry ${value.index} of term ${value.term} to keep a tail of`)
@@ -74,16 +79,19 @@ function checkAppend(entries: readonly Entry[], lastIndex: Index, lastTerm: Term
       entry.term >= term,
       `entry ${entry.index} is of term ${entry.term}, before it ${term}`,
     )
-    if (entry.type === "config") checkConfig(entry.config)
+    const isMalformed = entry.type === "config" && !isWellFormed(entry.config)
+    invariant(!isMalformed, `the configuration of entry ${entry.index} is malformed`)
     term = entry.term
   })
   return term
 }
 
-function checkConfig(config: Config): void {
-  invariant(config.voters.length > 0, "a configuration without voters")
-  const everybody = [...config.voters, ...config.learners]
-  invariant(new Set(everybody).size === everybody.length, "a configuration names a node twice")
+/** A joiner's genesis alone names nobody: it has not heard of the cluster yet. */
+function checkSnapshot({ index, term, config }: Snapshot): void {
+  checkNumber(index, "the snapshot's index")
+  checkNumber(term, "the snapshot's term")
+  const isJoiner = index === 0 && config.voters.length === 0 && config.learners.length === 0
+  invariant(isJoiner || isWellFormed(config), "the snapshot's configuration is malformed")
 }
 
 function checkNumber(value: number, what: string): void {
