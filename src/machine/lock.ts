@@ -17,7 +17,8 @@ const APPLICATION_ID = 0x71756f6c
 
 /**
  * A lock on the file at `path`, which is made (mode 0600) when absent. Never blocks. Two handles exclude each other,
- * also within one process.
+ * also within one process. When several try in the same instant, all of them may be told false: try again, after a
+ * pause of random length.
  *
  * @throws QuorateError `STORE_UNUSABLE`, from here or from `tryAcquire`, naming the file: it cannot be opened, is
  *   damaged, or belongs to somebody else.

@@ -39,8 +39,12 @@ export interface StoreFile {
   transaction<T>(work: (db: DatabaseSync) => T): T
   /** Runs `work` without a transaction; it must not write. */
   read<T>(work: (db: DatabaseSync) => T): T
-  /** Moves everything to the main file and empties the WAL, so that overwritten bytes leave the disk. */
-  truncateWal(): void
+  /**
+   * Moves everything to the main file and empties the WAL, so that overwritten bytes leave the disk.
+   *
+   * @returns false when a reader stood in the way: try again after the next write.
+   */
+  truncateWal(): boolean
   /** Harmless when closed or failed. */
   close(): void
 }
@@ -59,7 +63,7 @@ export function openStoreFile(path: string, format: StoreFormat): StoreFile {
     try {
       prepareDatabase(db, path, format)
       syncDirectory(dirname(path))
-      return storeFile(db, path)
+      return storeFile(db, path, format)
     } catch (error) {
       db.close()
       throw error
@@ -98,7 +102,7 @@ export function readStoreFile<T>(
   }
 }
 
-function storeFile(db: DatabaseSync, path: string): StoreFile {
+function storeFile(db: DatabaseSync, path: string, format: StoreFormat): StoreFile {
   let failure: QuorateError | null = null
   /** Says what went wrong; from then on nothing else is said, unless the file was merely busy. */
   const failed = (error: unknown): unknown => {
@@ -129,16 +133,25 @@ function storeFile(db: DatabaseSync, path: string): StoreFile {
         }
       }),
     read: (work) => guarded(() => work(db)),
-    truncateWal: () =>
-      guarded(() => {
-        // A reader in the middle of a page makes SQLite answer "busy" in a row, without throwing; the next one gets it.
-        db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all()
-      }),
+    truncateWal: () => guarded(() => checkpoint(db, format.timeoutMs)),
     close: () => {
       if (db.isOpen) db.close()
     },
   }
   return file
+}
+
+/** A reader may have been stopped in the middle of a page: it must not stop the writer for longer than this. */
+const CHECKPOINT_WAIT_MS_MAX = 50
+
+function checkpoint(db: DatabaseSync, timeoutMs: number): boolean {
+  db.exec(`PRAGMA busy_timeout = ${Math.min(timeoutMs, CHECKPOINT_WAIT_MS_MAX)}`)
+  try {
+    // Tells in a row, without throwing, that it was busy. Through .all(), so that an error of the disk is told.
+    return db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all()[0]?.["busy"] === 0
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${timeoutMs}`)
+  }
 }
 
 function rollback(db: DatabaseSync): void {

@@ -61,7 +61,7 @@ export function sqliteStorage(path: string): Storage {
     return fenceOf(db)
   })
   // What an earlier run left in the WAL leaves the disk now.
-  file.truncateWal()
+  let isErased = file.truncateWal()
   let commits = 0
 
   const write = (work: (db: DatabaseSync) => void, replacing: boolean): void => {
@@ -70,10 +70,9 @@ export function sqliteStorage(path: string): Storage {
       work(db)
     })
     commits += 1
-    if (replacing || commits >= COMMITS_PER_CHECKPOINT) {
-      file.truncateWal()
-      commits = 0
-    }
+    if (!replacing && isErased && commits < COMMITS_PER_CHECKPOINT) return
+    isErased = file.truncateWal()
+    commits = 0
   }
   return {
     load: () => file.read(load),

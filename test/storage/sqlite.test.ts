@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 
 import { expect, test } from "vitest"
 
@@ -57,6 +58,24 @@ test("a replaced blob leaves the main file and the WAL", () => {
   expect(marked(directory)).not.toEqual([])
 
   storage.writeBlob("view", Uint8Array.of(1))
+
+  expect(marked(directory)).toEqual([])
+  storage.close()
+})
+
+test("a reader in the way delays the erasure until the next write after it", () => {
+  const directory = testDirectory()
+  const path = join(directory, "state.db")
+  const storage = sqliteStorage(path)
+  storage.bootstrap(GENESIS)
+  storage.writeBlob("view", MARK)
+  const reader = new DatabaseSync(path, { readOnly: true })
+  reader.exec("BEGIN")
+  reader.prepare("SELECT * FROM blob").all()
+
+  storage.writeBlob("view", Uint8Array.of(1))
+  reader.close()
+  storage.commit({ seq: 1, hard: { term: 1, votedFor: "a" } })
 
   expect(marked(directory)).toEqual([])
   storage.close()
