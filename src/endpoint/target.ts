@@ -14,6 +14,9 @@ export interface Target {
   readonly path: string
 }
 
+/** Node gives up each address after 250 ms by default, which a slow mobile network needs for one round trip. */
+const ATTEMPT_TIMEOUT_MS = 1_000
+
 /** True for names that cannot leave this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname)
@@ -45,9 +48,10 @@ export function parseTarget(text: string): Target | "INVALID_URL" | "INSECURE_UR
  */
 export function dial(target: Target): Socket {
   const { hostname: host, port } = target
-  if (!target.secure) return connectTcp({ host, port, noDelay: true })
+  const families = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS }
+  if (!target.secure) return connectTcp({ host, port, ...families, noDelay: true })
   const servername = isIP(host) === 0 ? { servername: host } : {}
   // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED cannot hand a refresh token to just anybody.
   const tls = { ...servername, ALPNProtocols: ["http/1.1"], rejectUnauthorized: true }
-  return connectTls({ host, port, ...tls })
+  return connectTls({ host, port, ...families, ...tls })
 }

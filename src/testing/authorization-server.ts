@@ -10,7 +10,7 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Provider } from "oidc-provider"
 import { createLedger, type Ledger } from "./authorization-server/ledger.ts"
-import { CLIENTS, createProvider, SCOPE } from "./authorization-server/provider.ts"
+import { CLIENTS, createProvider, refusal, SCOPE } from "./authorization-server/provider.ts"
 import { TokenStore } from "./authorization-server/store.ts"
 import { watchTokenRequests } from "./authorization-server/token-requests.ts"
 import type {
@@ -39,7 +39,7 @@ export async function startAuthorizationServer(
   const countReuse = (grantId: string): void => {
     if (ledger.familyRevoked(grantId)) options.onFamilyRevoked?.()
   }
-  const store = new TokenStore(knobs, countReuse)
+  const store = new TokenStore(knobs, { onReuse: countReuse, refusal })
 
   const server = createServer()
   const port = await listen(server, options.port ?? 0)

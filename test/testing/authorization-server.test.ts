@@ -1,6 +1,7 @@
 /** The server that every other test trusts: its policies, its faults and its own account of them. */
 
 import { afterEach, expect, test, vi } from "vitest"
+import type { ReplayPolicy } from "../../src/core/oauth/types.ts"
 import {
   startAuthorizationServer,
   type AuthorizationServer,
@@ -315,6 +316,89 @@ test("offline it refuses connections, and comes back on the same port", async ()
 
   expect(refused).toBe("ECONNREFUSED")
   expect((await refresh(server, minted.refresh_token)).status).toBe(200)
+})
+
+test.each<ReplayPolicy>([
+  { type: "strict" },
+  { type: "reject" },
+  { type: "multi-use" },
+  { type: "confirm" },
+  { type: "idempotent" },
+  { type: "grace", windowSeconds: 30, answers: "same" },
+  { type: "grace", windowSeconds: 30, answers: "new" },
+])("the account adds up when many refresh at once: $type $answers", async (replayPolicy) => {
+  const server = await start({ replayPolicy, delayBeforeCommitMs: 2 })
+  const logins = await Promise.all(Array.from({ length: 8 }, () => server.mint()))
+  const key = { "idempotency-key": '"k"' }
+
+  const answers = await Promise.all(
+    logins.flatMap((login, index) =>
+      [1, 2, 3].map(() => refresh(server, login.refresh_token, index === 0 ? key : {})),
+    ),
+  )
+
+  const granted = answers.filter((answer) => answer.status === 200).length
+  const { refreshes, replays, rejected, inFlight, posts } = server.counters()
+  expect({ posts, inFlight, granted: refreshes + replays, rejected }).toEqual({
+    posts: 24,
+    inFlight: 0,
+    granted,
+    rejected: 24 - granted,
+  })
+  expect(server.counters().tokensSentTwice).toBe(8)
+  expect(server.counters().postsPerToken).toEqual(
+    Object.fromEntries(logins.map((login) => [server.numberOf(login.refresh_token), 3])),
+  )
+  addsUp(server)
+})
+
+test("the policy can be changed while the server runs", async () => {
+  const server = await start({ replayPolicy: { type: "multi-use" } })
+  const minted = await server.mint()
+  await refresh(server, minted.refresh_token)
+
+  server.knobs.replayPolicy = { type: "strict" }
+
+  expect((await refresh(server, minted.refresh_token)).status).toBe(400)
+  expect(server.counters().familiesRevoked).toBe(1)
+})
+
+test("a connection that is cut when the server goes offline does not undo the commit", async () => {
+  const server = await start({ delayAfterCommitMs: 10_000 })
+  const minted = await server.mint()
+  const lost = refresh(server, minted.refresh_token).then(
+    () => "answered",
+    () => "lost",
+  )
+  await vi.waitFor(() => expect(server.isAlive(minted.refresh_token)).toBe(false))
+
+  await server.setOffline(true)
+
+  expect(await lost).toBe("lost")
+  expect(server.counters()).toMatchObject({ posts: 1, inFlight: 1, minted: 1 })
+})
+
+test("a body that is not a form, or never ends, is left to the real server", async () => {
+  const server = await start()
+
+  const empty = await fetch(server.tokenEndpoint, { method: "POST" })
+  const json = await fetch(server.tokenEndpoint, { method: "POST", body: "{}" })
+  const large = await fetch(server.tokenEndpoint, {
+    method: "POST",
+    body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: "x".repeat(70_000) }),
+  }).then(
+    (response) => response.status,
+    () => 400,
+  )
+
+  expect([empty.status, json.status, large]).toEqual([400, 400, 400])
+  expect(server.counters().posts).toBe(0)
+})
+
+test("a login for a client that is not registered is refused", async () => {
+  const server = await start()
+
+  await expect(server.mint({ clientId: "nobody" })).rejects.toThrow("no such client")
 })
 
 test("discovery lies at both well-known places and names the endpoints", async () => {

@@ -101,8 +101,8 @@ export function findError(text: string, headers: Headers): KnownError | null {
 
 /** True where a body says by its shape that it is an error, whatever the status: `error` is set, or `ok` is false. */
 export function isErrorBody(body: JsonObject): boolean {
-  const { error } = body
-  return body["ok"] === false || (error !== undefined && error !== null && error !== "")
+  const error = body["error"]
+  return body["ok"] === false || isJsonObject(error) || (typeof error === "string" && error !== "")
 }
 
 function errorBody(text: string): JsonObject | null {

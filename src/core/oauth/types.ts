@@ -60,6 +60,7 @@ export interface Exchange {
 
 /** The members of RFC 6749 §5.1 that matter here, checked; what was missing is null and carried forward by the caller. */
 export interface TokenResponse {
+  /** Empty when only the refresh token could be saved; `expiresInSeconds` is 0 then. */
   readonly accessToken: string
   readonly tokenType: string
   /** Null: the server did not rotate; keep the token that was sent (RFC 6749 §6). */

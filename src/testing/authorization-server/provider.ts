@@ -1,7 +1,7 @@
 /** Configures oidc-provider: clients, lifetimes, endpoints, and silence on the console. The only place that does. */
 
 import { generateKeyPairSync, randomBytes } from "node:crypto"
-import { Provider, type Configuration } from "oidc-provider"
+import { errors, Provider, type Configuration } from "oidc-provider"
 import type { TokenStore } from "./store.ts"
 import type { AuthorizationServerKnobs, RegisteredClient } from "./types.ts"
 
@@ -17,6 +17,9 @@ export const CLIENTS: {
   basic: { clientId: "quorate-basic", clientSecret: "s3cret:100% of basic" },
   post: { clientId: "quorate-post", clientSecret: "s3cret:100% of post" },
 }
+
+/** What the real server answers as `invalid_grant`. */
+export const refusal = (detail: string): Error => new errors.InvalidGrant(detail)
 
 const DAY_SECONDS = 86_400
 

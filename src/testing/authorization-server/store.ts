@@ -6,8 +6,8 @@
  * hands out two living successors of one token (60 of 60 tries with any asynchronous store).
  */
 
-import { setTimeout as sleep } from "node:timers/promises"
-import { errors, type Adapter, type AdapterPayload } from "oidc-provider"
+import type { Adapter, AdapterPayload } from "oidc-provider"
+import { pause } from "./pause.ts"
 import type { AuthorizationServerKnobs } from "./types.ts"
 
 interface Row {
@@ -31,19 +31,25 @@ type Standing = "live" | "spent" | "unknown"
 
 const key = (model: string, id: string): string => `${model}:${id}`
 
+export interface StoreHooks {
+  /** Two requests raced for one token under a strict policy: its family was killed. */
+  readonly onReuse: (grantId: string) => void
+  /** The error that the real server answers as `invalid_grant`. */
+  readonly refusal: (detail: string) => Error
+}
+
 export class TokenStore {
   readonly #knobs: AuthorizationServerKnobs
-  readonly #onReuse: (grantId: string) => void
+  readonly #hooks: StoreHooks
   readonly #rows = new Map<string, Row>()
   readonly #histories = new Map<string, History>()
   readonly #members = new Map<string, Set<string>>()
   readonly #revoked = new Set<string>()
   readonly #refreshTokenOf = new Map<string, string>()
 
-  /** @param onReuse - called with the grant when two requests raced for one token under a strict policy. */
-  constructor(knobs: AuthorizationServerKnobs, onReuse: (grantId: string) => void) {
+  constructor(knobs: AuthorizationServerKnobs, hooks: StoreHooks) {
     this.#knobs = knobs
-    this.#onReuse = onReuse
+    this.#hooks = hooks
   }
 
   adapter(model: string): Adapter {
@@ -130,7 +136,7 @@ export class TokenStore {
   }
 
   async #consume(id: string): Promise<void> {
-    if (this.#knobs.delayBeforeCommitMs > 0) await sleep(this.#knobs.delayBeforeCommitMs)
+    await pause(this.#knobs.delayBeforeCommitMs)
     const payload = this.#read("RefreshToken", id)
     const history = payload === undefined ? undefined : this.#histories.get(id)
     const standing = history === undefined ? "unknown" : standingOf(history, this.#knobs)
@@ -142,9 +148,9 @@ export class TokenStore {
     const grantId = payload?.grantId
     if (standing === "spent" && grantId !== undefined) {
       this.#revokeGrant(grantId)
-      this.#onReuse(grantId)
+      this.#hooks.onReuse(grantId)
     }
-    throw new errors.InvalidGrant("refresh token already used")
+    throw this.#hooks.refusal("refresh token already used")
   }
 
   #findRefreshToken(id: string): AdapterPayload | undefined {

@@ -3,10 +3,10 @@
  * answers where the policy does. The grant itself, and every judgement on a token, is oidc-provider's.
  */
 
-import { setTimeout as sleep } from "node:timers/promises"
 import type { KoaContextWithOIDC, Provider } from "oidc-provider"
 import { peekBody } from "./body.ts"
 import type { Ending, Ledger } from "./ledger.ts"
+import { pause } from "./pause.ts"
 import { createReplies, type Replies, type Reply, type RequestIdentity } from "./replies.ts"
 import type { TokenStore } from "./store.ts"
 import type { AuthorizationServerKnobs, AuthorizationServerOptions } from "./types.ts"
@@ -91,7 +91,7 @@ async function serve(
     settle(reply)
   }
   if (reply === null) return ctx.status >= 500 ? "failed" : "rejected"
-  if (knobs.delayAfterCommitMs > 0) await sleep(knobs.delayAfterCommitMs)
+  await pause(knobs.delayAfterCommitMs)
   return "refreshed"
 }
 

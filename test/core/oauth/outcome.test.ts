@@ -220,6 +220,7 @@ describe("a 200", () => {
     ["nothing", "", "empty_body"],
     ["text", "all is well", "not_json"],
     ["JSON without a token", "{}", "no_token"],
+    ["an error that is none", '{"error":false}', "no_token"],
     ["JSON that is no object", "[1]", "not_json"],
   ])("with %s is spent and lost", (_, body, cause) => {
     expect(judge(200, { body, strict: "refused" })).toEqual({
