@@ -33,7 +33,7 @@ export const NO_DATA: Uint8Array = new Uint8Array()
 /** `"abc"` are three voters, `"a+bc"` one voter and two learners. */
 export function members(text: string): Config {
   const [voters = "", learners = ""] = text.split("+")
-  return { voters: [...voters].sort(), learners: [...learners].sort() }
+  return { voters: voters.split("").sort(), learners: learners.split("").sort() }
 }
 
 /** Entries from index 1 (or after `from`) with these terms; each carries its place as id. */
@@ -245,7 +245,7 @@ export class Lab {
 
   /** A fresh cluster of one letter per node. */
   static of(config: string, more: Setup = {}): Lab {
-    const ids = [...config.replace("+", "")]
+    const ids = config.replace("+", "").split("")
     return new Lab(ids.map((id) => ({ ...more, id, config })))
   }
 
