@@ -132,13 +132,13 @@ function classifyRefusal(exchange: Exchange, response: Response, text: string): 
     response.headers,
   )
   const cause = error?.code ?? statusCode(status)
+  // Behind a 5xx nobody knows how far the grant came.
   const later = (maybeSpent: boolean, unsaidMs: number): Outcome => {
     const delayMs = retryDelayMs(response.headers, exchange.finishedAtMs) ?? unsaidMs
     return { type: "retry-later", delayMs, maybeSpent: maybeSpent || status >= 500, cause }
   }
   // A limiter and a maintenance page speak before the grant, whatever the body repeats.
-  if (status === 429) return later(false, RETRY_DELAY_MS_DEFAULT)
-  if (status === 503) return later(true, RETRY_DELAY_MS_DEFAULT)
+  if (status === 429 || status === 503) return later(false, RETRY_DELAY_MS_DEFAULT)
   if (error === null) return classifyStatus(response, text, later)
   switch (error.family) {
     case "dead":
