@@ -39,6 +39,11 @@ export function isBusy(error: unknown): boolean {
   return sqliteCode(error) === 5
 }
 
+/** True when SQLite finds that the file contradicts itself. */
+export function isDamage(error: unknown): boolean {
+  return sqliteCode(error) === 11
+}
+
 /** Turns whatever was thrown into what the caller of a store may see. Our own errors pass unchanged. */
 export function storeError(path: string, error: unknown): unknown {
   if (isQuorateError(error) || error instanceof InvariantError) return error

@@ -4,13 +4,14 @@
  * `sqlite-journal.ts`.
  */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs"
+import { randomBytes } from "node:crypto"
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 
 import { isQuorateError, type QuorateError } from "../core/base/errors.ts"
-import { isBusy, storeError, storeForeign, storeUnusable } from "./sqlite-errors.ts"
+import { isBusy, isDamage, storeError, storeForeign, storeUnusable } from "./sqlite-errors.ts"
 
 /** What makes a SQLite file one of ours. */
 export interface StoreFormat {
@@ -50,19 +51,18 @@ export interface StoreFile {
 }
 
 /**
- * Opens the file, or makes it (mode 0600, in a 0700 directory) when it is absent or empty.
+ * Opens the file, or makes it (mode 0600, in a 0700 directory) when it is absent.
  *
  * @throws QuorateError `STORE_FOREIGN`: not ours, and not a byte of it was changed. `STORE_UNUSABLE`: newer, damaged,
  *   or refused by the operating system.
  */
 export function openStoreFile(path: string, format: StoreFormat): StoreFile {
   try {
-    prepareFile(path)
+    if (sizeOf(path) === null) create(path, format)
     refuseForeign(path, format)
     const db = new DatabaseSync(path, { timeout: format.timeoutMs })
     try {
-      prepareDatabase(db, path, format)
-      syncDirectory(dirname(path))
+      prepare(db, path, format)
       return storeFile(db, path, format)
     } catch (error) {
       db.close()
@@ -76,7 +76,7 @@ export function openStoreFile(path: string, format: StoreFormat): StoreFile {
 /**
  * Reads from the file beside whoever writes it; changes nothing but SQLite's own `-shm` and `-wal`.
  *
- * @returns null when the file is absent or was not finished being made.
+ * @returns null when the file is absent.
  * @throws QuorateError like {@link openStoreFile}.
  */
 export function readStoreFile<T>(
@@ -85,14 +85,11 @@ export function readStoreFile<T>(
   work: (db: DatabaseSync) => T,
 ): T | null {
   try {
-    const size = sizeOf(path)
-    if (size === null || size === 0) return null
+    if (sizeOf(path) === null) return null
     refuseForeign(path, format)
     const db = new DatabaseSync(path, { timeout: format.timeoutMs, readOnly: true })
     try {
-      const { applicationId, version } = stampOf(db)
-      if (applicationId !== format.applicationId) return null
-      refuseNewer(path, format, version)
+      refuseNewer(db, path, format)
       return work(db)
     } finally {
       db.close()
@@ -162,14 +159,31 @@ function rollback(db: DatabaseSync): void {
   }
 }
 
-/** Makes an absent file with its final mode: SQLite copies the mode to `-wal`, `-shm` and `-journal`. */
-function prepareFile(path: string): void {
+/**
+ * Makes the file whole under another name and links it into place: whoever dies here leaves no half of it, and of two
+ * makers the first one wins.
+ */
+function create(path: string, format: StoreFormat): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const draft = `${path}.${randomBytes(6).toString("hex")}.new`
+  // With its final mode from the start: SQLite copies it to `-wal`, `-shm` and `-journal`.
+  closeSync(openSync(draft, "wx", 0o600))
   try {
-    closeSync(openSync(path, "wx", 0o600))
+    const db = new DatabaseSync(draft)
+    try {
+      db.exec(`${DURABILITY}; BEGIN; PRAGMA application_id = ${format.applicationId};
+        PRAGMA user_version = ${format.version}; ${format.schema}; COMMIT; PRAGMA journal_mode = WAL`)
+    } finally {
+      db.close()
+    }
+    linkSync(draft, path)
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+  } finally {
+    rmSync(`${draft}-journal`, { force: true })
+    rmSync(draft)
   }
+  syncDirectory(dirname(path))
 }
 
 /** Null when absent. Never opens the file: closing a descriptor of it would drop this process's SQLite locks. */
@@ -180,77 +194,57 @@ function sizeOf(path: string): number | null {
   return stat.size
 }
 
-/** Looks at the stamp without locks, journals or side files: `immutable` promises SQLite that nobody writes. */
 function refuseForeign(path: string, format: StoreFormat): void {
-  if (sizeOf(path) === 0) return
+  if (applicationIdAt(path) === format.applicationId) return
+  throw storeForeign(path, `is no ${format.noun} of quorate`)
+}
+
+/** Looks without locks, journals or side files: `immutable` promises SQLite that nobody writes. */
+function applicationIdAt(path: string): number {
   const url = pathToFileURL(path)
   url.searchParams.set("immutable", "1")
-  const db = new DatabaseSync(url, { readOnly: true })
   try {
-    // True for every file of ours, also while somebody writes it: the stamp is in the first page since its first byte.
-    if (stampOf(db).applicationId !== format.applicationId)
-      throw storeForeign(path, `is a database, but no ${format.noun} of quorate`)
+    return peek(url)
+  } catch (error) {
+    // Somebody writes, or was killed at it: the first page tells more pages than there are. Look again with the WAL.
+    if (!isDamage(error)) throw error
+    return peek(path)
+  }
+}
+
+function peek(path: string | URL): number {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return Number(db.prepare("PRAGMA application_id").get()?.["application_id"])
   } finally {
     db.close()
   }
 }
 
-function refuseNewer(path: string, format: StoreFormat, version: number): void {
+function refuseNewer(db: DatabaseSync, path: string, format: StoreFormat): void {
+  const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"])
   if (version <= format.version) return
   throw storeUnusable(path, `was written by a newer quorate (format ${version})`, {
     hint: `This one knows format ${format.version}: update it.`,
   })
 }
 
-function stampOf(db: DatabaseSync): { applicationId: number; version: number } {
-  return {
-    applicationId: Number(db.prepare("PRAGMA application_id").get()?.["application_id"]),
-    version: Number(db.prepare("PRAGMA user_version").get()?.["user_version"]),
-  }
-}
+/** A commit is on the disk when it returns, and what is overwritten is gone. */
+const DURABILITY = `PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+  PRAGMA secure_delete = ON`
 
-function prepareDatabase(db: DatabaseSync, path: string, format: StoreFormat): void {
-  db.exec(`PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-    PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON`)
-  if (stampOf(db).applicationId === 0) create(db, format)
-  refuseNewer(path, format, stampOf(db).version)
-  enterWal(db, path, format)
-  // SQLite ignores the errors of a checkpoint that it starts by itself.
-  db.exec("PRAGMA wal_autocheckpoint = 0")
+function prepare(db: DatabaseSync, path: string, format: StoreFormat): void {
+  // SQLite ignores the errors of a checkpoint that it starts by itself: we start them.
+  db.exec(`${DURABILITY}; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON`)
+  refuseNewer(db, path, format)
+  const mode = db.prepare("PRAGMA journal_mode = WAL").all()[0]?.["journal_mode"]
+  if (mode !== "wal") throw storeUnusable(path, "lies on a file system that cannot hold it")
   const check = db.prepare("PRAGMA quick_check(1)").all()[0]?.["quick_check"]
   if (check !== "ok") throw storeUnusable(path, "is damaged")
 }
 
-/** Stamp and tables appear together; of two processes that find the file empty one makes them. */
-function create(db: DatabaseSync, format: StoreFormat): void {
-  db.exec("BEGIN EXCLUSIVE")
-  try {
-    if (stampOf(db).applicationId === 0)
-      db.exec(`PRAGMA application_id = ${format.applicationId};
-        PRAGMA user_version = ${format.version}; ${format.schema}`)
-    db.exec("COMMIT")
-  } catch (error) {
-    if (db.isTransaction) rollback(db)
-    throw error
-  }
-}
-
-/** The change needs the file for itself, and SQLite does not always wait for that: two first openers may collide. */
-function enterWal(db: DatabaseSync, path: string, format: StoreFormat): void {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
-  for (let waitedMs = 0; ; waitedMs += 10) {
-    try {
-      const mode = db.prepare("PRAGMA journal_mode = WAL").all()[0]?.["journal_mode"]
-      if (mode === "wal") return
-      throw storeUnusable(path, "lies on a file system that cannot hold it")
-    } catch (error) {
-      if (!isBusy(error) || waitedMs >= format.timeoutMs) throw error
-      Atomics.wait(pause, 0, 0, 10)
-    }
-  }
-}
-
-/** Makes the file's name durable. Windows has no such call and does not need it. */
+/** Makes a name durable. Windows has no such call and does not need it. */
 function syncDirectory(path: string): void {
   if (process.platform === "win32") return
   const descriptor = openSync(path, "r")

@@ -1,6 +1,13 @@
 // Files that are not ours, not readable or not sound: refused by name, and not a byte of them changed.
 
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
@@ -104,6 +111,7 @@ describe.each(OPENERS)("%s", (_, open) => {
 
   test.each([
     ["text", "these are my notes\n".repeat(400)],
+    ["nothing", ""],
     ["one byte", "x"],
     ["zeros", "\0".repeat(8192)],
   ])("refuses a file that is no database: %s", (_what, text) => {
@@ -163,6 +171,31 @@ test.each([0.9, 0.5, 0.2])("a file cut to %d of its size is refused", (part) => 
 
   expect(storeFailure(path, () => sqliteStorage(path)).code).toBe("STORE_UNUSABLE")
   expect(readFileSync(path)).toEqual(before)
+})
+
+// A checkpoint writes the first page first: a host killed in it leaves a file that tells more pages than it has.
+test("a store whose host was killed in a checkpoint is whole", () => {
+  const path = join(testDirectory(), "state.db")
+  const copy = join(testDirectory(), "state.db")
+  const storage = sqliteStorage(path)
+  onTestFinished(() => storage.close())
+  storage.bootstrap(GENESIS)
+  const data = new Uint8Array(50_000).fill(7)
+  const append = [{ type: "app" as const, index: 1, term: 1, id: "x", data }]
+  storage.commit({ seq: 1, hard: { term: 1, votedFor: "a" }, append })
+  copyFileSync(path, copy)
+  copyFileSync(`${path}-wal`, `${copy}-wal`)
+  storage.writeBlob("profile", Uint8Array.of(1))
+  const checkpointed = readFileSync(path)
+  const bytes = readFileSync(copy)
+  checkpointed.copy(bytes, 0, 0, 4096)
+  writeFileSync(copy, bytes)
+
+  const [view, again] = [sqliteView(copy).readBlob("view"), sqliteStorage(copy)]
+
+  expect(view).toBe(null)
+  expect(again.load()?.entries).toEqual(append)
+  again.close()
 })
 
 test("a file with an overwritten page is refused", () => {
