@@ -39,7 +39,7 @@ export interface LinkHandlers {
   /** Both hellos were accepted. */
   ready(link: Link): void
   message(link: Link, message: WireMessage): void
-  /** The peer prefers another link of the pair. */
+  /** {@link Link.yielded} has become true. */
   yielded(link: Link): void
   /** Called once. */
   ended(link: Link, reason: string): void
@@ -51,6 +51,8 @@ export interface Link {
   readonly member: MemberId | null
   /** Both hellos were accepted, and it has not ended. */
   readonly ready: boolean
+  /** The peer prefers another link of the pair. */
+  readonly yielded: boolean
   /** True: we opened the connection. */
   readonly outbound: boolean
   /** False: dropped. */
@@ -104,6 +106,7 @@ class PeerLink implements Link {
   readonly #framed: FramedStream
   #settle: (ready: boolean) => void = () => undefined
   ready = false
+  yielded = false
   #ended = false
   /** The running deadline: for the hello, then for a sign of life. */
   #cancel: (() => void) | null = null
@@ -171,8 +174,10 @@ class PeerLink implements Link {
     this.#quiet()
     if (message.type === "welcome") throw new FrameError("invalid", "welcome")
     else if (message.type === "ping") this.#framed.send(CONTROL.pong)
-    else if (message.type === "yield") this.#handlers.yielded(this)
-    else if (message.type !== "pong") this.#handlers.message(this, message)
+    else if (message.type === "yield") {
+      this.yielded = true
+      this.#handlers.yielded(this)
+    } else if (message.type !== "pong") this.#handlers.message(this, message)
   }
 
   #greet(theirs: Hello): void {

@@ -19,6 +19,8 @@ import { after } from "./timer.ts"
 const PROTOCOL = "/quorate/1"
 /** Two links of a pair that both became ready within this time come from dialling each other at the same moment. */
 const RACE_MS = 2_000
+/** How long a spare link must outlive the other one to be used in its place. */
+const SPARE_MS = 50
 /** Code of the `/p2p/<id>` part of a multiaddr, which peers add themselves. */
 const P2P_CODE = 421
 
@@ -185,9 +187,10 @@ class P2pTransport implements Transport {
       {
         ready: (one) => this.#ready(peer, one),
         message: (one, message) => {
+          if (peer.link === null) this.#use(peer, one)
           if (one.member !== null) this.#handlers?.message(one.member, message)
         },
-        yielded: (one) => this.#yielded(peer, one),
+        yielded: () => this.#moveOver(peer),
         ended: (one, reason) => this.#ended(peer, one, reason),
       },
     )
@@ -216,18 +219,16 @@ class P2pTransport implements Transport {
       this.#handlers?.peer(current.member, false)
       this.#use(peer, link)
     } else if (this.#options.identity.memberKey < peer.key) link.yield()
+    else this.#moveOver(peer)
   }
 
-  #yielded(peer: Peer, link: Link): void {
-    const other = this.#other(peer, link)
-    // The other one may have broken meanwhile; then this one is needed after all.
-    if (other === undefined || other.member === null) return
-    if (peer.link?.link === link) peer.link = { ...peer.link, link: other, member: other.member }
-    link.close("yielded")
-  }
-
-  #other(peer: Peer, link: Link): Link | undefined {
-    return [...this.#links].find((one) => one !== link && one.ready && one.key === peer.key)
+  /** Closes what the peer gave up, once the link that it prefers is ready here too: that may be a moment later. */
+  #moveOver(peer: Peer): void {
+    const ours = [...this.#links].filter((one) => one.ready && one.key === peer.key)
+    const kept = ours.find((one) => !one.yielded)
+    if (kept === undefined || kept.member === null) return
+    if (peer.link?.link.yielded === true) peer.link = { ...peer.link, link: kept }
+    for (const one of ours) if (one.yielded) one.close("yielded")
   }
 
   #use(peer: Peer, link: Link): void {
@@ -245,9 +246,21 @@ class P2pTransport implements Transport {
     const { member } = peer.link
     peer.link = null
     this.#handlers?.peer(member, false)
-    const other = this.#other(peer, link)
+    const other = this.#otherLink(peer)
+    if (other === undefined) peer.redial?.down()
+    else after(SPARE_MS, () => this.#useSpare(peer))
+  }
+
+  /** A second link is there when both dialled and none of the two was given up yet; a closing peer ends both. */
+  #useSpare(peer: Peer): void {
+    if (peer.link !== null || this.#closed) return
+    const other = this.#otherLink(peer)
     if (other === undefined) peer.redial?.down()
     else this.#use(peer, other)
+  }
+
+  #otherLink(peer: Peer): Link | undefined {
+    return [...this.#links].find((one) => one.ready && one.key === peer.key)
   }
 }
 

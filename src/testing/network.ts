@@ -6,6 +6,7 @@
 import { between, type Random } from "../core/base/random.ts"
 import type { MemberId } from "../core/refresh/types.ts"
 import type { Transport, TransportHandlers, WireMessage } from "../ports/transport.ts"
+import { FrameError } from "../wire/errors.ts"
 import { decodeMessage, encodeMessage } from "../wire/messages.ts"
 import type { Scheduler } from "./clock.ts"
 
@@ -231,7 +232,11 @@ class Network implements SimulatedNetwork {
       this.counts.dropped += 1
       return
     }
-    const packed = this.#codec ? encodeMessage(message) : null
+    const packed = this.#codec ? packedOrNull(message) : null
+    if (this.#codec && packed === null) {
+      this.counts.dropped += 1
+      return
+    }
     const read = (): WireMessage => (packed === null ? message : decodeMessage(packed))
     const copies = this.#random() < this.#faults.duplication ? 2 : 1
     for (let copy = 0; copy < copies; copy += 1) {
@@ -369,6 +374,16 @@ class Network implements SimulatedNetwork {
 
   #draw(range: readonly [number, number]): number {
     return between(this.#random, range[0], range[1])
+  }
+}
+
+/** Null when it fits no frame. */
+function packedOrNull(message: WireMessage): Uint8Array | null {
+  try {
+    return encodeMessage(message)
+  } catch (error) {
+    if (error instanceof FrameError) return null
+    throw error
   }
 }
 
