@@ -1,5 +1,5 @@
 /**
- * What a leader knows of one peer. One message with content is in flight per peer; the next leaves when it is
+ * What a leader knows of one peer. One message with entries is in flight per peer; the next leaves when it is
  * answered, and a heartbeat asks again when it is not.
  */
 
@@ -7,7 +7,14 @@ import type { Index, Millis } from "./types.ts"
 
 /** The message that waits for its answer. */
 export type Inflight =
-  | { readonly type: "append"; readonly prev: Index; readonly commit: Index }
+  | {
+      readonly type: "append"
+      /** Where the peer's log reaches if it agrees. */
+      readonly last: Index
+      readonly commit: Index
+      /** False: only news to a peer that is in step; entries need not wait for its answer. */
+      readonly holds: boolean
+    }
   | { readonly type: "snapshot"; readonly index: Index; readonly sentAt: Millis }
 
 export interface Progress {
@@ -22,6 +29,12 @@ export interface Progress {
   heardAt: Millis
 }
 
+/** May entries, or news of a commit, be sent now? */
+export function isFree(progress: Progress): boolean {
+  const { inflight } = progress
+  return inflight === null || (inflight.type === "append" && !inflight.holds)
+}
+
 export function newProgress(next: Index, now: Millis): Progress {
   return { match: 0, next, inflight: null, commit: 0, heardAt: now }
 }
@@ -34,7 +47,7 @@ export function acknowledge(progress: Progress, index: Index): void {
   if (inflight === null) return
   switch (inflight.type) {
     case "append":
-      if (index < inflight.prev) return
+      if (index < inflight.last) return
       progress.commit = Math.max(progress.commit, Math.min(inflight.commit, index))
       break
     case "snapshot":

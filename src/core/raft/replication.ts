@@ -1,7 +1,7 @@
 /** What a leader sends, what it learns from the answers, and when it may call an entry committed (Raft §5.3, §5.4.2). */
 
 import { peersOf } from "./membership.ts"
-import { acknowledge, newProgress, refuse, type Progress } from "./progress.ts"
+import { acknowledge, isFree, newProgress, refuse, type Progress } from "./progress.ts"
 import { majorityValue } from "./quorum.ts"
 import { becomeFollower } from "./role.ts"
 import { isLoneVoter, sendNow, type Leader, type State } from "./state.ts"
@@ -66,12 +66,10 @@ export function probeAgain(leader: Leader, id: NodeId): void {
 /** Sends what each peer lacks, entries or knowledge of the commit index, unless it still owes an answer. */
 export function pump(s: State, leader: Leader): void {
   for (const [to, progress] of leader.progress) {
-    if (progress.inflight === null && isBehind(s, progress)) sendNext(s, to, progress, true)
+    const entries = progress.next <= s.log.lastIndex && isFree(progress)
+    const news = progress.commit < s.commit && progress.inflight === null
+    if (entries || news) sendNext(s, to, progress, true)
   }
-}
-
-function isBehind(s: State, progress: Progress): boolean {
-  return progress.next <= s.log.lastIndex || progress.commit < s.commit
 }
 
 function sendNext(s: State, to: NodeId, progress: Progress, withEntries: boolean): void {
@@ -82,7 +80,9 @@ function sendNext(s: State, to: NodeId, progress: Progress, withEntries: boolean
   }
   const entries = withEntries ? s.log.batch(progress.next, s.options.appendBytesMax) : []
   const commit = sendAppend(s, to, prev, entries)
-  progress.inflight = { type: "append", prev, commit }
+  const last = prev + entries.length
+  const inStep = withEntries && last === progress.match
+  progress.inflight = { type: "append", last, commit, holds: !inStep }
 }
 
 function sendSnapshot(s: State, to: NodeId, progress: Progress): void {
