@@ -25,8 +25,8 @@ export interface ProfileDirectory {
   readonly courierLock: string
   /** The 32-byte key, where no keychain keeps it. */
   readonly keyFile: string
-  /** The rendezvous directory for members of this machine. */
-  readonly members: string
+  /** The founding members and where to reach them, where a person put it. */
+  readonly membersFile: string
   /** Where guests find the host: a socket's path, or a named pipe on Windows. */
   readonly socket: string
 }
@@ -84,7 +84,7 @@ export function profileDirectory(
     hostLock: join(path, "host.lock"),
     courierLock: join(path, "courier.lock"),
     keyFile: join(path, "key"),
-    members: join(path, "members"),
+    membersFile: join(path, "members.json"),
     socket: socketOf(path, platform),
   }
 }

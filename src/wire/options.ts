@@ -54,13 +54,13 @@ export interface SessionSettings {
     readonly settings: ProviderSettings
     readonly clientSecret: string | null
   } | null
-  readonly cluster: { readonly listen: readonly string[]; readonly members: string | null }
+  /** `listen` null: not said, the profile keeps what it has. */
+  readonly cluster: { readonly listen: readonly string[] | null; readonly members: string | null }
   readonly fallback: "proof" | "eager" | "never"
   readonly lastResort: "ask" | "resend"
   readonly name: string | null
 }
 
-const LISTEN_DEFAULT = ["/ip4/127.0.0.1/tcp/0"]
 const LISTEN = /^\/(?:ip4|ip6)\/[0-9A-Fa-f.:]{2,45}\/tcp\/\d{1,5}$/
 
 const path = z
@@ -113,7 +113,7 @@ const options = z.strictObject({
       listen: z
         .array(z.string().regex(LISTEN, "must be a multiaddr such as /ip4/127.0.0.1/tcp/0"))
         .max(16)
-        .default(LISTEN_DEFAULT),
+        .optional(),
       members: path.optional(),
     })
     .optional(),
@@ -141,7 +141,7 @@ export function parseSessionOptions(given: SessionOptions): SessionSettings {
     profile: data.profile,
     provider: data.provider ?? null,
     cluster: {
-      listen: data.cluster?.listen ?? LISTEN_DEFAULT,
+      listen: data.cluster?.listen ?? null,
       members: data.cluster?.members ?? null,
     },
     fallback: data.fallback,

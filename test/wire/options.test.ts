@@ -16,7 +16,7 @@ test("a profile alone is enough, and what is not said gets its default", () => {
   expect(parseSessionOptions({ profile: "/tmp/p" })).toEqual({
     profile: "/tmp/p",
     provider: null,
-    cluster: { listen: ["/ip4/127.0.0.1/tcp/0"], members: null },
+    cluster: { listen: null, members: null },
     fallback: "proof",
     lastResort: "ask",
     name: null,

@@ -261,6 +261,8 @@ export class Agent {
       case "offer":
         if (from === this.#leader) this.#invited = { ...message, force: false }
         return
+      case "newest":
+        return
       default:
         return message satisfies never
     }

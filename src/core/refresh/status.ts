@@ -16,6 +16,8 @@ export interface StageView {
   readonly wallMs: number
   /** A leader with a quorum behind it was heard lately. */
   readonly quorum: boolean
+  /** This member has applied an entry of the current term: what it knows is not older than its own start. */
+  readonly settled: boolean
   /** Somebody here wants a newer pair. */
   readonly demanding: boolean
   /** This member stopped: its store failed. */
@@ -42,7 +44,11 @@ export function deriveStage(view: StageView): StageOf {
   const { state, wallMs } = view
   const { pair, turn, dead } = state
   if (pair === null) {
-    return { stage: "relogin", cause: state.epoch === 0 ? "never_logged_in" : "logged_out" }
+    if (state.epoch > 0) return { stage: "relogin", cause: "logged_out" }
+    // A member that has just started may only not have heard of the login yet.
+    if (!view.settled)
+      return { stage: "connecting", cause: view.stopped ? "store_failed" : "starting" }
+    return { stage: "relogin", cause: "never_logged_in" }
   }
   if (dead !== null) return { stage: "relogin", cause: dead.cause }
   if (wallMs < expiresAtMs(pair)) {

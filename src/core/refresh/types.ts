@@ -218,3 +218,5 @@ export type PeerMessage =
   | { readonly type: "demand"; readonly epoch: Epoch; readonly generation: Generation }
   /** The leader invites a member to propose itself as holder. Binds nobody. */
   | { readonly type: "offer"; readonly epoch: Epoch; readonly generation: Generation }
+  /** The newest pair the sender has applied; told when it changes and when a peer comes up. */
+  | { readonly type: "newest"; readonly epoch: Epoch; readonly generation: Generation }

@@ -1,0 +1,121 @@
+/**
+ * Performs the effects of the Raft core in their order: make the write durable, release the messages that waited for it,
+ * apply what is committed, arm one timer. Decides nothing about votes or logs; leaves the meaning of entries to `apply`.
+ */
+
+import { RaftCore } from "../core/raft/raft.ts"
+import type {
+  Effects,
+  Entry,
+  Input,
+  NodeId,
+  Persisted,
+  RaftMessage,
+  RaftOptions,
+  RaftStatus,
+  Settlement,
+  Snapshot,
+  WriteSeq,
+} from "../core/raft/types.ts"
+import type { Random } from "../core/base/random.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { Storage } from "../ports/storage.ts"
+
+export interface DriverHandlers {
+  send(to: NodeId, message: RaftMessage): void
+  /** Replaces the whole state machine. */
+  restore(snapshot: Snapshot): void
+  /** Committed and durable, in order. */
+  apply(entry: Entry): void
+  settled(id: string, result: Settlement): void
+  /** After each batch of inputs. */
+  idle(): void
+  /** The member has stopped for good: its store failed, or an invariant of ours broke. */
+  stopped(error: unknown): void
+}
+
+export interface DriverParts {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly random: Random
+  readonly options: RaftOptions
+}
+
+export class RaftDriver {
+  readonly #core: RaftCore
+  readonly #storage: Storage
+  readonly #clock: Clock
+  readonly #handlers: DriverHandlers
+  readonly #queue: Input[] = []
+  #busy = false
+  #closed = false
+  #written: WriteSeq = 0
+  #cancelTimer: () => void = () => {}
+
+  constructor(parts: DriverParts, persisted: Persisted, handlers: DriverHandlers) {
+    this.#storage = parts.storage
+    this.#clock = parts.clock
+    this.#handlers = handlers
+    this.#core = RaftCore.open(persisted, parts.options, parts.random, parts.clock.nowMs())
+  }
+
+  get status(): RaftStatus {
+    return this.#core.status(this.#clock.nowMs())
+  }
+
+  /** Queues the input and works until nothing is left. An input from within a handler joins the same batch. */
+  input(input: Input): void {
+    if (this.#closed) return
+    this.#queue.push(input)
+    if (this.#busy) return
+    this.#busy = true
+    try {
+      this.#drain()
+    } catch (error) {
+      // Fail-stop: after a failed sync nobody knows what is on the disk, so this member never acts again.
+      this.close()
+      this.#handlers.stopped(error)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#queue.length = 0
+    this.#cancelTimer()
+  }
+
+  #drain(): void {
+    let wakeAt: number | null = null
+    for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
+      const effects = this.#core.step(input, this.#clock.nowMs())
+      this.#perform(effects)
+      wakeAt = effects.nextWakeAt
+      if (this.#queue.length === 0) this.#handlers.idle()
+      if (this.#closed) return
+    }
+    this.#cancelTimer()
+    if (wakeAt !== null)
+      this.#cancelTimer = this.#clock.timer(wakeAt, () => this.input({ type: "wake" }))
+  }
+
+  #perform(effects: Effects): void {
+    const before = this.#written
+    // What depends on nothing new goes first: the followers' disks then work while ours does.
+    for (const { to, message, after } of effects.send) {
+      if (after <= before) this.#handlers.send(to, message)
+    }
+    if (effects.write !== null) {
+      this.#storage.commit(effects.write)
+      this.#written = effects.write.seq
+      this.#queue.unshift({ type: "written", seq: effects.write.seq })
+    }
+    for (const { to, message, after } of effects.send) {
+      if (after > before) this.#handlers.send(to, message)
+    }
+    if (effects.restore !== null) this.#handlers.restore(effects.restore)
+    for (const entry of effects.apply) this.#handlers.apply(entry)
+    for (const { id, result } of effects.settled) this.#handlers.settled(id, result)
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The replicated state machine with its keys: turns committed bytes into state, and state into an access token. Decides
+ * nothing; the rules are core/refresh/fold.ts. A committed entry that cannot be read is a no-op on every member alike.
+ */
+
+import { fold, genesis } from "../core/refresh/fold.ts"
+import { expiresAtMs } from "../core/refresh/status.ts"
+import { resultStatement } from "../core/refresh/statement.ts"
+import type {
+  ClusterState,
+  KeySet,
+  LogEntry,
+  MemberId,
+  MemberInfo,
+  Pair,
+  Tokens,
+  Verdict,
+} from "../core/refresh/types.ts"
+import type { AppEntry } from "../core/raft/types.ts"
+import type { CurrentToken } from "../ports/coordinator.ts"
+import type { BoxContext, Crypto, Identity, Keyring } from "../ports/sealer.ts"
+import { decodeEntry, decodeState, encodeState } from "../wire/entries.ts"
+
+export interface ReplicaParts {
+  readonly self: MemberId
+  readonly crypto: Crypto
+  readonly identity: Identity
+}
+
+export interface Applied {
+  readonly entry: LogEntry
+  readonly verdict: Verdict
+}
+
+/** The public key of a member id: all before its incarnation. */
+export function keyOf(id: MemberId): string {
+  return id.slice(0, id.lastIndexOf("."))
+}
+
+/** Where a box of this pair belongs. */
+export function boxContext(
+  clusterId: string,
+  pair: Pick<Pair, "epoch" | "generation" | "parent">,
+  purpose: "access" | "refresh",
+): BoxContext {
+  const { epoch, generation, parent } = pair
+  return { clusterId, epoch, generation, parent, purpose }
+}
+
+/** Bound into a wrapped key, so that one cannot be passed off as another. */
+export function wrapContext(
+  clusterId: string,
+  number: number,
+  purpose: string,
+  id: MemberId,
+): string {
+  return `quorate key ${clusterId} ${number} ${purpose} ${id}`
+}
+
+export class Replica {
+  readonly keyring: Keyring
+  readonly #parts: ReplicaParts
+  #state: ClusterState
+  #token: CurrentToken | null = null
+
+  constructor(parts: ReplicaParts, clusterId: string, members: readonly MemberInfo[]) {
+    this.#parts = parts
+    this.keyring = parts.crypto.keyring()
+    this.#state = genesis(clusterId, members)
+  }
+
+  get state(): ClusterState {
+    return this.#state
+  }
+
+  /** The head, opened; null when there is none or this member may not open it. */
+  get token(): CurrentToken | null {
+    return this.#token
+  }
+
+  /** Null: the entry is not one of ours and changed nothing. */
+  apply(raw: AppEntry): Applied | null {
+    const entry = readable(raw.data)
+    if (entry === null) return null
+    const signed = entry.type !== "result" || this.#signed(entry)
+    const { state, verdict } = fold(this.#state, entry, { index: raw.index, signed })
+    this.#become(state)
+    return { entry, verdict }
+  }
+
+  snapshot(): Uint8Array {
+    return encodeState(this.#state)
+  }
+
+  /** Empty bytes are the genesis. */
+  restore(data: Uint8Array): void {
+    if (data.length > 0) this.#become(decodeState(data))
+  }
+
+  /** The head's refresh token. @throws QuorateError `KEY_UNUSABLE` when this member may not open it. */
+  refreshToken(pair: Pair): string {
+    const context = boxContext(this.#state.clusterId, pair, "refresh")
+    return Buffer.from(this.keyring.open(pair.refreshBox, context)).toString("utf8")
+  }
+
+  /** The client secret that the cluster shares, if there is one. */
+  clientSecret(): string | null {
+    const box = this.#state.provider?.secretBox ?? null
+    if (box === null) return null
+    return Buffer.from(this.keyring.open(box, secretContext(this.#state.clusterId))).toString(
+      "utf8",
+    )
+  }
+
+  #become(state: ClusterState): void {
+    const before = this.#state
+    this.#state = state
+    if (state.keys !== before.keys) for (const keys of state.keys) this.#learn(keys)
+    if (state.pair !== before.pair) this.#token = this.#open(state.pair)
+  }
+
+  #signed(entry: Extract<LogEntry, { type: "result" }>): boolean {
+    const { pair, turn, signature } = entry
+    const statement = Buffer.from(resultStatement(this.#state.clusterId, pair, turn), "utf8")
+    return this.#parts.crypto.verify(keyOf(pair.by), statement, signature)
+  }
+
+  #learn(keys: KeySet): void {
+    const wrap = keys.wraps.find(({ member }) => member === this.#parts.self)
+    for (const purpose of ["access", "refresh"] as const) {
+      const sealed = wrap?.[purpose] ?? null
+      if (sealed === null || this.keyring.has(keys.number, purpose)) continue
+      const context = wrapContext(this.#state.clusterId, keys.number, purpose, this.#parts.self)
+      const key = attempt(() => this.#parts.identity.open(sealed, context))
+      // A wrap that was not made for us leaves us without this key, like a member that was given none.
+      if (key !== null) this.keyring.add(keys.number, purpose, key)
+    }
+  }
+
+  #open(pair: Pair | null): CurrentToken | null {
+    if (pair === null) return null
+    const context = boxContext(this.#state.clusterId, pair, "access")
+    const tokens = attempt(
+      () =>
+        JSON.parse(
+          Buffer.from(this.keyring.open(pair.accessBox, context)).toString("utf8"),
+        ) as Tokens,
+    )
+    if (tokens === null) return null
+    return {
+      accessToken: tokens.accessToken,
+      tokenType: tokens.tokenType,
+      expiresAtMs: expiresAtMs(pair),
+      generation: pair.generation,
+      epoch: pair.epoch,
+      scope: pair.scope,
+      refreshedHere: pair.by === this.#parts.self,
+    }
+  }
+}
+
+/** Where the provider's client secret belongs. */
+export function secretContext(clusterId: string): BoxContext {
+  return { clusterId, epoch: 0, generation: 0, parent: null, purpose: "client-secret" }
+}
+
+function readable(data: Uint8Array): LogEntry | null {
+  return attempt(() => decodeEntry(data))
+}
+
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work()
+  } catch {
+    return null
+  }
+}

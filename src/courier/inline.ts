@@ -1,0 +1,106 @@
+/**
+ * The courier inside the host's own process: the same lock, claim and record as a process of its own would keep. Decides
+ * nothing about tokens; it sends once, keeps what came back sealed to the member, and tells whether an attempt was made.
+ *
+ * Order of one trip: lock; connect; claim, durable; first byte; answer; record, durable; lock falls. No row is therefore
+ * proof that no byte left, and `answered` survives whatever happens to the process afterwards.
+ */
+
+import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
+import type { AttemptKey } from "../core/refresh/types.ts"
+import type { CarryResult, Courier, Judgement } from "../ports/courier.ts"
+import type { Journal } from "../ports/journal.ts"
+import type { MachineLock } from "../ports/machine-lock.ts"
+import type { Crypto, Identity } from "../ports/sealer.ts"
+import type { SendExchange } from "../ports/token-endpoint.ts"
+import { decodeExchange, encodeExchange } from "../wire/exchange.ts"
+
+export interface InlineCourierParts {
+  readonly journal: Journal
+  readonly lock: MachineLock
+  readonly send: SendExchange
+  readonly crypto: Crypto
+  readonly identity: Identity
+}
+
+const context = (key: AttemptKey): string =>
+  `quorate exchange ${key.epoch}.${key.generation}.${key.turn}.${key.attempt}`
+
+/** A {@link Courier} that sends from this process. */
+export function inlineCourier(parts: InlineCourierParts): Courier {
+  return new InlineCourier(parts)
+}
+
+class InlineCourier implements Courier {
+  readonly #parts: InlineCourierParts
+  #carrying = false
+
+  constructor(parts: InlineCourierParts) {
+    this.#parts = parts
+  }
+
+  async carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
+    if (!this.#acquire()) return { type: "unsent", cause: "courier_busy" }
+    this.#carrying = true
+    try {
+      return await this.#trip(key, request)
+    } catch {
+      // The journal failed. Whether a byte left is what its row will say when it can be read again.
+      return { type: "in-doubt", cause: "journal_failed" }
+    } finally {
+      this.#carrying = false
+      this.#parts.lock.release()
+    }
+  }
+
+  judge(key: AttemptKey): Judgement {
+    const { journal, lock } = this.#parts
+    if (!this.#acquire()) return { type: "busy" }
+    try {
+      // Fencing first: a courier that wakes late must find the row, before anybody concludes that it never sent.
+      const fenced = journal.void(key)
+      return { type: "judged", record: fenced ? { type: "none" } : journal.read(key) }
+    } finally {
+      lock.release()
+    }
+  }
+
+  kept(): readonly { readonly key: AttemptKey; readonly exchange: Exchange }[] {
+    return this.#parts.journal.answered().flatMap(({ key, sealed }) => {
+      const exchange = this.#open(key, sealed)
+      return exchange === null ? [] : [{ key, exchange }]
+    })
+  }
+
+  settle(key: AttemptKey): void {
+    this.#parts.journal.settle(key)
+  }
+
+  close(): void {
+    this.#parts.journal.close()
+    this.#parts.lock.close()
+  }
+
+  #acquire(): boolean {
+    return !this.#carrying && this.#parts.lock.tryAcquire()
+  }
+
+  async #trip(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
+    const { crypto, identity, journal, send } = this.#parts
+    let claimed = false
+    const exchange = await send(request, { claim: () => (claimed = journal.claim(key)) })
+    if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
+    const sealed = crypto.sealTo(identity.encryptionKey, encodeExchange(exchange), context(key))
+    journal.answer(key, sealed)
+    return { type: "answered", exchange }
+  }
+
+  /** Null for a row that this identity cannot open: it stays, and others are read all the same. */
+  #open(key: AttemptKey, sealed: Uint8Array): Exchange | null {
+    try {
+      return decodeExchange(this.#parts.identity.open(sealed, context(key)))
+    } catch {
+      return null
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/** The public names, one by one. Nothing here loads the network. */
+
+export { isQuorateError, PendingRefreshError, QuorateError } from "./core/base/errors.ts"
+export type { ErrorCode, ErrorKind } from "./core/base/errors.ts"
+export { openSession } from "./session/open.ts"
+export type {
+  ClusterOptions,
+  ClusterStatus,
+  GetTokenOptions,
+  MemberStatus,
+  ProviderOptions,
+  Session,
+  SessionEvent,
+  SessionOptions,
+  Stage,
+  Token,
+} from "./session/types.ts"

@@ -1,0 +1,91 @@
+/**
+ * Who may refresh, and what came of it: the one thing a session talks to. Implementations differ in how members agree;
+ * they share one meaning and one conformance suite.
+ */
+
+import type { Stage, StageCause } from "../core/refresh/status.ts"
+import type { Epoch, Generation, MemberId } from "../core/refresh/types.ts"
+import type { ProviderSettings, TokenResponse } from "../core/oauth/types.ts"
+
+/** The newest committed access token, opened. */
+export interface CurrentToken {
+  readonly accessToken: string
+  readonly tokenType: string
+  /** Epoch ms. */
+  readonly expiresAtMs: number
+  readonly generation: Generation
+  readonly epoch: Epoch
+  readonly scope: string | null
+  /** Whether this member received it from the server itself. */
+  readonly refreshedHere: boolean
+}
+
+export interface MemberStatus {
+  readonly id: MemberId
+  readonly name: string
+  readonly role: "voter" | "learner"
+  readonly connected: boolean
+  /** The newest it told us; null: nothing yet. */
+  readonly generation: Generation | null
+  /** Epoch ms; null: never in this run. */
+  readonly lastSeenMs: number | null
+  readonly self: boolean
+}
+
+export interface ClusterStatus {
+  readonly stage: Stage
+  readonly cause: StageCause
+  /** Since when the stage holds, epoch ms. */
+  readonly sinceMs: number
+  /** Epoch ms; null: no attempt is held back. */
+  readonly nextAttemptAtMs: number | null
+  readonly generation: Generation
+  readonly epoch: Epoch
+  readonly expiresAtMs: number | null
+  readonly quorum: boolean
+  readonly leader: MemberId | null
+  readonly leaderSeenAtMs: number | null
+  /** Who holds the open turn. */
+  readonly holder: MemberId | null
+  readonly role: "leader" | "follower" | "candidate" | "learner"
+  readonly members: readonly MemberStatus[]
+}
+
+export type CoordinatorEvent =
+  | { readonly type: "token"; readonly token: CurrentToken | null }
+  | { readonly type: "status"; readonly status: ClusterStatus }
+  | { readonly type: "member"; readonly id: MemberId; readonly connected: boolean }
+
+/** What a login brings: the token response, and when its request started. */
+export interface LoginTokens {
+  readonly tokens: TokenResponse
+  /** Epoch ms. */
+  readonly issuedAtMs: number
+}
+
+export interface Coordinator {
+  /** Resolves when the member takes part; a quorum is not waited for. */
+  start(): Promise<void>
+  /** Newest committed token, valid or not; null before the first login and after a logout. */
+  token(): CurrentToken | null
+  /** Somebody needs a newer pair than this one. Returns at once. `force` also tries against a refused client. */
+  demand(epoch: Epoch, generation: Generation, force: boolean): void
+  /** Somebody used the token: keep the account fresh. */
+  used(): void
+  /** What the members agreed on; null before the first login. */
+  provider(): ProviderSettings | null
+  /**
+   * Tells the cluster its provider; does nothing when it knows.
+   *
+   * @throws QuorateError `NO_QUORUM` (retryable), `PROVIDER_MISMATCH` (usage).
+   */
+  configure(settings: ProviderSettings, clientSecret: string | null): Promise<void>
+  /** Commits a new login as the next epoch. @throws QuorateError `NO_QUORUM` or `TIMEOUT`. */
+  login(login: LoginTokens): Promise<CurrentToken>
+  /** Ends the epoch on every member. @throws QuorateError `NO_QUORUM` or `TIMEOUT`. */
+  logout(): Promise<void>
+  status(): ClusterStatus
+  /** @returns unsubscribes. Listeners are called synchronously and must not throw. */
+  subscribe(listener: (event: CoordinatorEvent) => void): () => void
+  close(): Promise<void>
+}
