@@ -1,4 +1,4 @@
-/** What the sender records when things go wrong in one exact way, and what the record then means. */
+/** What the sender records of an answer, and of failures before the first byte. */
 
 import { globalAgent } from "node:http"
 import {
@@ -9,7 +9,6 @@ import {
 } from "node:tls"
 import { afterEach, describe, expect, test, vi } from "vitest"
 import { classify } from "../../src/core/oauth/outcome.ts"
-import type { Exchange, PreparedRequest } from "../../src/core/oauth/types.ts"
 import { sendExchange } from "../../src/endpoint/exchange.ts"
 import {
   acceptingServer,
@@ -19,31 +18,9 @@ import {
   selfSigned,
   type RawServer,
 } from "./misbehaving.ts"
+import { BODY, closeAll, PAIR, post, send, using } from "./sending.ts"
 
-const open: RawServer[] = []
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((server) => server.close()))
-})
-
-async function using(server: Promise<RawServer>): Promise<RawServer> {
-  const started = await server
-  open.push(started)
-  return started
-}
-
-const BODY = "grant_type=refresh_token&refresh_token=canary-RT0&client_id=c"
-const PAIR = '{"access_token":"AT1","refresh_token":"RT1","token_type":"Bearer","expires_in":60}'
-
-const post = (url: string, body = BODY): PreparedRequest => ({
-  url,
-  headers: [["content-type", "application/x-www-form-urlencoded"]],
-  body,
-})
-
-function send(url: string, timeoutMs = 2_000, claim = (): boolean => true): Promise<Exchange> {
-  return sendExchange(post(url), { claim, timeoutMs })
-}
+afterEach(closeAll)
 
 describe("an answer", () => {
   test("is recorded whole, with its headers in order", async () => {
@@ -186,7 +163,7 @@ describe("before the first byte", () => {
     const exchange = await send(server.url.replace("http:", "https:"), 50)
 
     expect(exchange.failure).toEqual({ phase: "tls", code: "TIMEOUT" })
-    expect(exchange.finishedAtMs - exchange.startedAtMs).toBeLessThan(240)
+    expect(exchange.finishedAtMs - exchange.startedAtMs).toBeLessThan(50 + 250)
   })
 
   test("a claim that is refused, or throws, sends nothing", async () => {
@@ -243,127 +220,6 @@ test.each([
   },
 )
 
-describe("after the first byte", () => {
-  test("a reset behind the body leaves a doubt", async () => {
-    const server = await using(rawServer((socket) => socket.resetAndDestroy()))
-
-    const exchange = await send(server.url)
-
-    expect(exchange).toMatchObject({ connected: true, bodySent: true, response: null })
-    expect(exchange.failure).toEqual({ phase: "response", code: "ECONNRESET" })
-    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: false })
-  })
-
-  test("a connection that ends without an answer leaves a doubt", async () => {
-    const server = await using(rawServer((socket) => socket.end()))
-
-    const exchange = await send(server.url)
-
-    expect(exchange.failure).toEqual({ phase: "response", code: "ECONNRESET" })
-  })
-
-  test("a reset before the body was read leaves a doubt", async () => {
-    const server = await using(acceptingServer((socket) => socket.resetAndDestroy()))
-
-    const exchange = await sendExchange(post(server.url, "x".repeat(8_000_000)), {
-      claim: () => true,
-    })
-
-    expect(exchange.response).toBe(null)
-    expect(["claim", "send", "response", "connect"]).toContain(exchange.failure?.phase)
-  })
-
-  test("a body that no server reads is not called sent", async () => {
-    const server = await using(acceptingServer((socket) => socket.pause()))
-
-    const exchange = await sendExchange(post(server.url, "x".repeat(16_000_000)), {
-      claim: () => true,
-      timeoutMs: 100,
-    })
-
-    expect(exchange).toMatchObject({
-      connected: true,
-      bodySent: false,
-      failure: { phase: "send", code: "TIMEOUT" },
-    })
-    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt" })
-  })
-
-  test("an answer that does not come is waited for until the bound, and a turn longer", async () => {
-    const server = await using(rawServer(() => {}))
-
-    const exchange = await send(server.url, 60)
-
-    expect(exchange.failure).toEqual({ phase: "response", code: "TIMEOUT" })
-    expect(exchange.finishedAtMs - exchange.startedAtMs).toBeGreaterThanOrEqual(300)
-  })
-
-  test("an answer that waits in the socket when the process wakes past its bound is taken", async () => {
-    const server = await using(
-      rawServer((socket) => {
-        socket.end(reply(200, PAIR))
-        // The whole process stands still past the bound, as one that was stopped would.
-        setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120))
-      }),
-    )
-
-    const exchange = await send(server.url, 60)
-
-    expect(exchange).toMatchObject({ failure: null, response: { status: 200, complete: true } })
-  })
-
-  test.each([
-    ["reset", "resetAndDestroy"],
-    ["closed", "destroySoon"],
-  ] as const)("a body that is cut, the connection %s, keeps what came", async (_, how) => {
-    const cut = PAIR.slice(0, PAIR.indexOf('"RT1"') + 5)
-    const server = await using(
-      rawServer((socket) => {
-        socket.write(reply(200, cut, { "content-length": String(PAIR.length) }))
-        setTimeout(() => socket[how](), 30)
-      }),
-    )
-
-    const exchange = await send(server.url)
-
-    expect(exchange.response).toMatchObject({ status: 200, complete: false })
-    expect(exchange.failure).toEqual({ phase: "response", code: "ECONNRESET" })
-    expect(classify(exchange, "refused")).toMatchObject({
-      type: "granted",
-      tokens: { refreshToken: "RT1" },
-    })
-  })
-
-  test("a body that stalls keeps what came", async () => {
-    const server = await using(
-      rawServer((socket) => {
-        socket.write(reply(200, PAIR.slice(0, 20), { "content-length": String(PAIR.length) }))
-      }),
-    )
-
-    const exchange = await send(server.url, 80)
-
-    expect(exchange.failure).toEqual({ phase: "response", code: "TIMEOUT" })
-    expect(exchange.response?.body).toHaveLength(20)
-    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: true })
-  })
-
-  test.each([
-    ["text that is not HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],
-    ["a protocol upgrade", "HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"],
-    ["headers without end", `HTTP/1.1 200 X\r\nx: ${"y".repeat(40_000)}\r\n\r\n`],
-  ])("%s leaves a doubt", async (_, text) => {
-    const server = await using(rawServer((socket) => socket.end(text)))
-
-    const exchange = await send(server.url)
-
-    expect(exchange.response).toBe(null)
-    expect(exchange.failure?.phase).toBe("response")
-    expect(exchange.failure?.code).toMatch(/^HPE_|^UNEXPECTED_UPGRADE$/)
-    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: false })
-  })
-})
-
 const certificate = selfSigned()
 
 describe.runIf(certificate !== null)("over TLS", () => {
@@ -412,18 +268,6 @@ describe.runIf(certificate !== null)("over TLS", () => {
     expect(exchange).toMatchObject({ connected: true, bodySent: true, failure: null })
     expect(server.received.join("")).toContain("refresh_token=canary-RT0")
   })
-})
-
-test("no record names the token that was sent, save in what the server answered", async () => {
-  const echo = await using(rawServer((socket, request) => socket.end(`${request}\r\n\r\n`)))
-  const reset = await using(rawServer((socket) => socket.resetAndDestroy()))
-
-  const exchanges = [await send(echo.url), await send(reset.url), await send("canary-RT0")]
-
-  for (const exchange of exchanges) {
-    expect(JSON.stringify({ ...exchange, response: null })).not.toContain("canary")
-    expect(JSON.stringify(classify(exchange, "refused"))).not.toContain("canary")
-  }
 })
 
 test("the connection is closed by us when the answer is there", async () => {
