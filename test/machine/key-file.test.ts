@@ -8,7 +8,7 @@ import { expect, test } from "vitest"
 
 import { createKeyFile, readKeyFile } from "../../src/machine/key-file.ts"
 import { thrownBy } from "../../src/testing/suites/runner.ts"
-import { testDirectory } from "./directory.ts"
+import { testDirectory } from "../storage/directory.ts"
 
 test("a key is made once, for its owner alone, and read back", () => {
   const directory = testDirectory()

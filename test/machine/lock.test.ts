@@ -10,7 +10,7 @@ import { machineLock } from "../../src/machine/lock.ts"
 import type { MachineLock } from "../../src/ports/machine-lock.ts"
 import { machineLockSuite } from "../../src/testing/suites/machine-lock.ts"
 import { thrownBy } from "../../src/testing/suites/runner.ts"
-import { makeDirectory, testDirectory } from "./directory.ts"
+import { makeDirectory, testDirectory } from "../storage/directory.ts"
 
 describe("machineLock", () => {
   machineLockSuite({ test, expect }, () => {

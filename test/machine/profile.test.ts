@@ -13,7 +13,7 @@ import {
   refuseOthers,
 } from "../../src/machine/profile.ts"
 import { thrownBy } from "../../src/testing/suites/runner.ts"
-import { testDirectory } from "./directory.ts"
+import { testDirectory } from "../storage/directory.ts"
 
 test.each([
   ["linux", {}, "/home/u/.local/state/quorate"],
