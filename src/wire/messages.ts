@@ -11,8 +11,8 @@ import { check, config, count, ENTRY_BYTES_MAX, everyTypeOf, bytes, id } from ".
 
 /** Version of everything in this file and in entries.ts; peers of another one are turned away. */
 export const WIRE_VERSION = 1
-/** Most entries in one append; a leader must send fewer at a time. */
-export const APPEND_ENTRIES_MAX = 1_024
+/** Most entries in one append: more than a leader sends, whose batches are bounded in bytes, 64 or more per entry. */
+export const APPEND_ENTRIES_MAX = 4_096
 /** Longest state machine image in a snapshot, in bytes: with its envelope it must fit one frame. */
 export const SNAPSHOT_BYTES_MAX = 253_952
 

@@ -10,7 +10,7 @@ import { FrameError } from "./errors.ts"
 export const PACKED_BYTES_MAX = 262_144
 /** The deepest value of ours, a member inside a snapshot, has seven levels. */
 const DEPTH_MAX = 16
-/** An append of 1,024 entries has some 15,000 values. */
+/** An append of 4,096 entries has some 45,000 values. */
 const VALUES_MAX = 65_536
 
 /** Every option is said, since some defaults (records, extensions for undefined and dates) are for trusted peers. */
