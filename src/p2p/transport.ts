@@ -19,6 +19,8 @@ import { after } from "./timer.ts"
 const PROTOCOL = "/quorate/1"
 /** Two links of a pair that both became ready within this time come from dialling each other at the same moment. */
 const RACE_MS = 2_000
+/** Longest name that a hello may carry. */
+const NAME_MAX = 64
 /** How long a spare link must outlive the other one to be used in its place. */
 const SPARE_MS = 50
 /** Code of the `/p2p/<id>` part of a multiaddr, which peers add themselves. */
@@ -34,7 +36,7 @@ export interface P2pOptions {
   readonly publicKeyOf: (memberKey: string) => Uint8Array
   /** `<key>.<incarnation>` */
   readonly self: MemberId
-  /** For people, at most 64 characters. */
+  /** For people; cut at 64 characters. */
   readonly name: string
   readonly clusterId: string
   /** Digest of the genesis. */
@@ -79,7 +81,7 @@ class P2pTransport implements Transport {
       version: WIRE_VERSION,
       clusterId: options.clusterId,
       member: options.self,
-      name: options.name,
+      name: options.name.slice(0, NAME_MAX),
       genesis: options.genesis,
     }
     for (const { id, addresses } of options.peers) {
@@ -200,8 +202,8 @@ class P2pTransport implements Transport {
 
   /**
    * When each side dialled the other at once, both links become ready. The smaller key decides: it keeps the first and
-   * yields the second; the other side moves over and closes that one, so that no message is lost. A link that comes
-   * later was dialled by a peer that had lost the old one, whether we have noticed or not.
+   * yields the second; the other side moves over and closes that one, so that no message is lost; in that moment two
+   * messages on different links may overtake each other. A link that comes later was dialled by a peer that had lost the old one, whether we have noticed or not.
    */
   #ready(peer: Peer, link: Link): void {
     const current = peer.link

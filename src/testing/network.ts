@@ -9,6 +9,7 @@ import type { Transport, TransportHandlers, WireMessage } from "../ports/transpo
 import { FrameError } from "../wire/errors.ts"
 import { decodeMessage, encodeMessage } from "../wire/messages.ts"
 import type { Scheduler } from "./clock.ts"
+import { lineName, topology } from "./topology.ts"
 
 /** Ratios are from 0 to 1. Change them at any time with {@link SimulatedNetwork.setFaults}. */
 export interface NetworkFaults {
@@ -125,9 +126,8 @@ class Network implements SimulatedNetwork {
   readonly #nodes = new Map<MemberId, Node>()
   readonly #pairs = new Map<string, Pair>()
   readonly #lines = new Map<string, Line>()
-  readonly #cuts = new Set<string>()
+  readonly #topology = topology()
   readonly #suspended = new Map<MemberId, (() => void)[]>()
-  #groups: readonly ReadonlySet<MemberId>[] | null = null
   #faults: Fill = {
     delayMs: [1, 5],
     loss: 0,
@@ -173,23 +173,22 @@ class Network implements SimulatedNetwork {
   }
 
   cut(from: MemberId, to: MemberId): void {
-    this.#cuts.add(lineName(from, to))
+    this.#topology.cut(from, to)
     this.#review(from, to)
   }
 
   heal(from?: MemberId, to?: MemberId): void {
     if (from !== undefined && to !== undefined) {
-      this.#cuts.delete(lineName(from, to))
+      this.#topology.heal(from, to)
       this.#review(from, to)
       return
     }
-    this.#cuts.clear()
-    this.#groups = null
+    this.#topology.healAll()
     this.#reviewEverybody()
   }
 
   partition(groups: readonly (readonly MemberId[])[]): void {
-    this.#groups = groups.map((group) => new Set(group))
+    this.#topology.partition(groups)
     this.#reviewEverybody()
   }
 
@@ -228,7 +227,7 @@ class Network implements SimulatedNetwork {
     const connection = this.#pair(node.self, to).connection
     const lost = this.#random() < this.#faults.loss
     const full = line.underWay >= this.#queueMax
-    if (lost || full || node.up.get(to) !== connection || !this.#open(node.self, to)) {
+    if (lost || full || node.up.get(to) !== connection || !this.#topology.open(node.self, to)) {
       this.counts.dropped += 1
       return
     }
@@ -254,7 +253,7 @@ class Network implements SimulatedNetwork {
   #arrive(from: MemberId, to: MemberId, connection: number, read: () => WireMessage): void {
     const broken = this.#pair(from, to).connection !== connection
     const node = this.#nodes.get(to)
-    if (broken || node === undefined || !this.#open(from, to)) {
+    if (broken || node === undefined || !this.#topology.open(from, to)) {
       this.counts.dropped += 1
       return
     }
@@ -327,7 +326,8 @@ class Network implements SimulatedNetwork {
     if (known === undefined) return
     if (known === pair.connection) {
       // One open direction keeps a connection standing: the loss of the other shows only as silence.
-      if (this.#faults.silent || this.#open(self, peer) || this.#open(peer, self)) return
+      if (this.#faults.silent || this.#topology.open(self, peer) || this.#topology.open(peer, self))
+        return
       pair.connection += 1
       this.#plan(peer, self)
     }
@@ -343,13 +343,7 @@ class Network implements SimulatedNetwork {
     if (left === undefined || right === undefined) return false
     if (left.clusterId !== right.clusterId) return false
     if (left.approved?.has(b) === false || right.approved?.has(a) === false) return false
-    return this.#open(a, b) && this.#open(b, a)
-  }
-
-  #open(from: MemberId, to: MemberId): boolean {
-    if (this.#cuts.has(lineName(from, to))) return false
-    if (this.#groups === null) return true
-    return this.#groups.some((group) => group.has(from) && group.has(to))
+    return this.#topology.open(a, b) && this.#topology.open(b, a)
   }
 
   #pair(a: MemberId, b: MemberId): Pair {
@@ -386,5 +380,3 @@ function packedOrNull(message: WireMessage): Uint8Array | null {
     throw error
   }
 }
-
-const lineName = (from: MemberId, to: MemberId): string => `${from} ${to}`
