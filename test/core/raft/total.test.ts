@@ -1,7 +1,6 @@
 // `step` is total: whatever a peer says, in whatever state, nothing is thrown and nothing committed is lost.
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { SafetyChecker } from "../../../src/core/raft/invariants.ts"
 import { isSane } from "../../../src/core/raft/sanity.ts"
 import type { Entry, RaftMessage } from "../../../src/core/raft/types.ts"
 import {
@@ -11,7 +10,6 @@ import {
   configEntry,
   entry,
   grantOf,
-  log,
   NO_DATA,
   refusalOf,
   snapshotAt,
@@ -171,33 +169,4 @@ test("no sequence of peer messages makes a node throw, or lose what it handed ou
     }),
     { seed: 5, numRuns: 500 },
   )
-})
-
-describe("the checker", () => {
-  test("notices two leaders of one term", () => {
-    const checker = new SafetyChecker((id) => (id === "a" ? a : b).disk)
-    const a = new Bench({ id: "a" })
-    const b = new Bench({ id: "b" })
-    for (const bench of [a, b]) {
-      bench.lead()
-      for (const { to, message: sent } of bench.take()) {
-        if (sent.type === "vote") checker.released(bench.id, to, sent)
-      }
-    }
-    for (const from of ["b", "c"])
-      checker.released(from === "b" ? "c" : "c", "a", grantOf(0, { granted: false }))
-    expect(() => checker.observe({ status: a.status, run: 1, memory: a.disk })).toThrow(
-      "votes of a only",
-    )
-  })
-
-  test("notices a message that its disk does not back", () => {
-    const bench = new Bench({ terms: log([1]).map((one) => one.term), term: 1 })
-    const checker = new SafetyChecker(() => bench.disk)
-
-    expect(() => checker.released("a", "b", ackOf(1, 2))).toThrow("has not saved")
-    expect(() => checker.released("a", "b", ackOf(2, 1))).toThrow("before saving it")
-    expect(() => checker.released("a", "b", grantOf(1))).toThrow("votes before saving")
-    expect(() => checker.applied("a", entry(1, 1))).toThrow("state machine safety")
-  })
 })

@@ -1,0 +1,234 @@
+// A checker that never fails proves nothing: each of its rules is broken here once.
+import { describe, expect, test } from "vitest"
+import { SafetyChecker, type NodeView } from "../../../src/core/raft/invariants.ts"
+import { genesis } from "../../../src/core/raft/persisted.ts"
+import type { Entry, Persisted, RaftStatus, Role } from "../../../src/core/raft/types.ts"
+import {
+  ackOf,
+  configEntry,
+  entry,
+  grantOf,
+  log,
+  members,
+  NO_DATA,
+  voteOf,
+} from "../../helpers/raft/lab.ts"
+
+interface World {
+  readonly checker: SafetyChecker
+  readonly disks: Map<string, Persisted>
+}
+
+function world(config = "abc", disks: Record<string, Persisted> = {}): World {
+  const map = new Map(Object.entries(disks))
+  const fallback = genesis(members(config), NO_DATA)
+  return { disks: map, checker: new SafetyChecker((id) => map.get(id) ?? fallback) }
+}
+
+function disk(term: number, entries: readonly Entry[], votedFor: string | null = null): Persisted {
+  return { ...genesis(members("abc"), NO_DATA), hard: { term, votedFor }, entries }
+}
+
+function view(id: string, role: Role, memory: Persisted, more: Partial<RaftStatus> = {}): NodeView {
+  const newest = memory.entries.findLast(({ type }) => type === "config")
+  const config = newest?.type === "config" ? newest.config : memory.snapshot.config
+  const status: RaftStatus = {
+    self: id,
+    role,
+    term: memory.hard.term,
+    leader: null,
+    commit: 0,
+    applied: 0,
+    lastIndex: memory.snapshot.index + memory.entries.length,
+    snapshotIndex: memory.snapshot.index,
+    config,
+    quorum: false,
+    leaderSeenAt: null,
+    ...more,
+  }
+  return { status, run: 1, memory }
+}
+
+/** `a` leads term 1 over its entries with the votes of `a` and `b`. */
+function led(entries: readonly Entry[] = log([1])): World & { readonly memory: Persisted } {
+  const memory = disk(1, entries, "a")
+  const { checker, disks } = world("abc", { a: memory, b: disk(1, [], "a") })
+  checker.released("a", "b", voteOf(1))
+  checker.released("b", "a", grantOf(1))
+  checker.observe(view("a", "leader", memory))
+  return { checker, disks, memory }
+}
+
+describe("the five properties", () => {
+  test("election safety: one leader per term, also over a restart", () => {
+    const { checker, memory } = led()
+
+    expect(() => checker.observe({ ...view("a", "leader", memory), run: 2 })).toThrow(
+      /election safety/,
+    )
+  })
+
+  test("election safety: nobody leads without a majority of saved votes", () => {
+    const { checker } = world()
+
+    expect(() => checker.observe(view("c", "leader", disk(1, [])))).toThrow(
+      /with the votes of {2}only/,
+    )
+  })
+
+  test("a lone voter's own saved vote is a majority", () => {
+    const memory = { ...genesis(members("a"), NO_DATA), hard: { term: 1, votedFor: "a" } }
+    const { checker } = world("a", { a: memory })
+
+    expect(() => checker.observe(view("a", "leader", memory))).not.toThrow()
+  })
+
+  test("leader append-only: a leader keeps its entries", () => {
+    const { checker } = led(log([1, 1]))
+
+    const shorter = view("a", "leader", disk(1, log([1]), "a"))
+
+    expect(() => checker.observe(shorter)).toThrow(/append-only/)
+  })
+
+  test("log matching: one index and term, one entry and one predecessor", () => {
+    const { checker } = led([entry(1, 1)])
+    const other: Entry = { type: "noop", index: 1, term: 1 }
+
+    expect(() => checker.observe(view("b", "follower", disk(1, [other])))).toThrow(/log matching/)
+    checker.observe(view("b", "follower", disk(3, [entry(1, 1), entry(2, 3)])))
+    const path = disk(3, [entry(1, 2), entry(2, 3)])
+    expect(() => checker.observe(view("c", "follower", path))).toThrow(/log matching/)
+  })
+
+  test("leader completeness: a later leader has what was committed", () => {
+    const { checker, disks, memory } = led()
+    disks.set("b", disk(1, log([1]), "a"))
+    checker.observe(view("a", "leader", memory, { commit: 1 }))
+    disks.set("c", disk(2, [], "c"))
+    disks.set("b", disk(2, [], "c"))
+    checker.released("c", "b", voteOf(2))
+    checker.released("b", "c", grantOf(2))
+
+    const forgetful = view("c", "leader", disk(2, [], "c"))
+
+    expect(() => checker.observe(forgetful)).toThrow(/leader completeness/)
+  })
+
+  test("state machine safety: everybody applies the same", () => {
+    const { checker, disks, memory } = led()
+    disks.set("b", disk(1, log([1]), "a"))
+    checker.observe(view("a", "leader", memory, { commit: 1 }))
+
+    checker.applied("a", entry(1, 1))
+
+    expect(checker.committed(1)).toBe("1/1 1/1")
+    expect(() => checker.applied("b", entry(1, 2))).toThrow(/state machine safety/)
+    expect(() => checker.applied("c", entry(1, 1))).toThrow(/before saving it/)
+  })
+})
+
+describe("the rules they rest on", () => {
+  test("a commit index is backed by a majority of disks and by the own term", () => {
+    const few = led()
+    const old = led([entry(1, 0)])
+
+    expect(() => few.checker.observe(view("a", "leader", few.memory, { commit: 1 }))).toThrow(
+      /held by a only/,
+    )
+    expect(() => old.checker.observe(view("a", "leader", old.memory, { commit: 1 }))).toThrow(
+      /by counting/,
+    )
+  })
+
+  test("a commit index stays within the log and never contradicts another", () => {
+    const { checker } = world()
+    checker.observe(view("a", "follower", disk(2, log([1])), { commit: 1 }))
+
+    expect(() => checker.observe(view("b", "follower", disk(1, []), { commit: 1 }))).toThrow(
+      /beyond its log/,
+    )
+    expect(() => checker.observe(view("b", "follower", disk(2, log([2])), { commit: 1 }))).toThrow(
+      /another/,
+    )
+  })
+
+  test("one vote per term, saved before it is given", () => {
+    const { checker, disks } = world("abc", { b: disk(1, [], "a") })
+    checker.released("b", "a", grantOf(1))
+
+    expect(() => checker.released("b", "c", grantOf(1))).toThrow(/votes for a and c/)
+    expect(() => checker.released("c", "a", grantOf(1))).toThrow(/before saving it/)
+    disks.set("c", disk(1, []))
+    expect(() => checker.released("c", "a", grantOf(1))).toThrow(/votes before saving/)
+  })
+
+  test("a granted pre-vote speaks of a term that nobody has begun", () => {
+    const { checker } = world()
+
+    expect(() => checker.released("a", "b", voteOf(1, { pre: true }))).not.toThrow()
+    expect(() => checker.released("a", "b", grantOf(1, { pre: true }))).not.toThrow()
+    expect(() => checker.released("a", "b", voteOf(2, { pre: true }))).toThrow(/before saving/)
+  })
+
+  test("an acknowledgement is saved before it is given, and kept within the term", () => {
+    const { checker } = world("abc", { a: disk(1, log([1])) })
+
+    expect(() => checker.released("a", "b", ackOf(1, 2))).toThrow(/has not saved/)
+    checker.released("a", "b", ackOf(1, 1))
+    checker.released("a", "b", ackOf(1, 0))
+    expect(() => checker.observe(view("a", "follower", disk(1, [])))).toThrow(/had acknowledged/)
+    expect(() => checker.observe(view("a", "follower", disk(2, [])))).not.toThrow()
+  })
+
+  test("term, commit and applied index never fall within a run", () => {
+    const memory = disk(2, log([1, 1]))
+    const { checker } = world("abc", { a: memory })
+    checker.observe(view("a", "follower", memory, { commit: 2, applied: 1 }))
+
+    const fall = (more: Partial<RaftStatus>): void =>
+      checker.observe(view("a", "follower", memory, { commit: 2, applied: 1, ...more }))
+    expect(() => fall({ term: 1 })).toThrow(/term of a falls/)
+    expect(() => fall({ commit: 1 })).toThrow(/commit index of a falls/)
+    expect(() => fall({ applied: 0 })).toThrow(/unapplies/)
+    expect(() => fall({ applied: 3 })).toThrow(/applies the uncommitted/)
+  })
+
+  test("what a node says of its log is what it wrote", () => {
+    const { checker } = world()
+    const memory = disk(1, log([1]))
+
+    expect(() => checker.observe(view("a", "follower", memory, { lastIndex: 2 }))).toThrow(
+      /another log/,
+    )
+    expect(() => checker.observe(view("a", "follower", memory, { snapshotIndex: 1 }))).toThrow(
+      /another snapshot/,
+    )
+    expect(() => checker.observe(view("a", "follower", memory, { config: members("ab") }))).toThrow(
+      /another configuration/,
+    )
+  })
+
+  test.for([
+    ["before a commit in its term", log([1]), [configEntry(2, 1, "ab")], 0, /before it committed/],
+    [
+      "twice at once",
+      log([1]),
+      [configEntry(2, 1, "ab"), configEntry(3, 1, "a")],
+      1,
+      /uncommitted configuration/,
+    ],
+    ["by two voters", log([1]), [configEntry(2, 1, "abcde")], 1, /too many voters/],
+  ] as const)(
+    "a leader that changes members %s is noticed",
+    ([, before, added, commit, message]) => {
+      const { checker, disks, memory } = led(before)
+      disks.set("b", disk(1, before, "a"))
+      checker.observe(view("a", "leader", memory, { commit }))
+
+      const after = view("a", "leader", disk(1, [...memory.entries, ...added], "a"), { commit })
+
+      expect(() => checker.observe(after)).toThrow(message)
+    },
+  )
+})
