@@ -126,11 +126,11 @@ export function checkQuorum(s: State, leader: Leader): void {
 
 /** Voters need to hear from their leader; a lone voter's learners only while they lack something. */
 export function armHeartbeat(s: State, leader: Leader): void {
-  const needed = isLoneVoter(s)
-    ? [...leader.progress].some(
-        ([id, progress]) => !s.down.has(id) && isMissingSomething(s, progress),
-      )
-    : leader.progress.size > 0
+  const needed =
+    !isLoneVoter(s) ||
+    [...leader.progress].some(
+      ([id, progress]) => !s.down.has(id) && isMissingSomething(s, progress),
+    )
   if (!needed) leader.heartbeatAt = null
   else leader.heartbeatAt ??= s.now + s.options.heartbeatMs
 }
