@@ -228,6 +228,7 @@ export class Agent {
     const pair = this.#state.pair
     this.#used = false
     this.#holdUntilMs = -Infinity
+    this.#demandSentMs = -Infinity
     this.#invited = null
     this.#refreshAtWall =
       pair === null
