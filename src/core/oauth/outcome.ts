@@ -132,10 +132,13 @@ function classifyRefusal(exchange: Exchange, response: Response, text: string): 
     response.headers,
   )
   const cause = error?.code ?? statusCode(status)
-  // Behind a 5xx nobody knows how far the grant came.
+  // Behind a 5xx nobody knows how far the grant came, except where the server names the time to come back: a 503 with
+  // Retry-After says that it did not handle the request (RFC 9110 §15.6.4). And the answer is here, so no pair is on its way.
   const later = (maybeSpent: boolean, unsaidMs: number): Outcome => {
-    const delayMs = retryDelayMs(response.headers, exchange.finishedAtMs) ?? unsaidMs
-    return { type: "retry-later", delayMs, maybeSpent: maybeSpent || status >= 500, cause }
+    const saidMs = retryDelayMs(response.headers, exchange.finishedAtMs)
+    const unhandled = status < 500 || (status === 503 && saidMs !== null)
+    const doubtful = !unhandled || (maybeSpent && status !== 503)
+    return { type: "retry-later", delayMs: saidMs ?? unsaidMs, maybeSpent: doubtful, cause }
   }
   // A limiter and a maintenance page speak before the grant, whatever the body repeats.
   if (status === 429 || status === 503) return later(false, RETRY_DELAY_MS_DEFAULT)

@@ -121,7 +121,7 @@ describe("later", () => {
     [429, {}, { "x-ratelimit-reset": String(NOW_MS / 1000 + 20) }, 20_000, false, "http_429"],
     [429, {}, { "retry-after": "86400" }, 3_600_000, false, "http_429"],
     [429, {}, { "retry-after": "0" }, 1_000, false, "http_429"],
-    [503, {}, { "retry-after": "Thu, 01 Jan 2026 00:00:30 GMT" }, 30_000, true, "http_503"],
+    [503, {}, { "retry-after": "Thu, 01 Jan 2026 00:00:30 GMT" }, 30_000, false, "http_503"],
     [503, "<html>", {}, 30_000, true, "http_503"],
     [
       400,
