@@ -9,23 +9,8 @@ import type { Transport, TransportHandlers, WireMessage } from "../ports/transpo
 import { FrameError } from "../wire/errors.ts"
 import { decodeMessage, encodeMessage } from "../wire/messages.ts"
 import type { Scheduler } from "./clock.ts"
+import { type Faults, FAULTLESS, type NetworkFaults, withFaults } from "./faults.ts"
 import { lineName, topology } from "./topology.ts"
-
-/** Ratios are from 0 to 1. Change them at any time with {@link SimulatedNetwork.setFaults}. */
-export interface NetworkFaults {
-  /** One-way delay, uniform in this range, in ms. @defaultValue [1, 5] */
-  readonly delayMs?: readonly [min: number, max: number] | undefined
-  /** @defaultValue 0 */
-  readonly loss?: number | undefined
-  /** Ratio of messages that arrive twice. @defaultValue 0 */
-  readonly duplication?: number | undefined
-  /** Ratio of messages that may overtake others. The rest keep their order, as on one connection. @defaultValue 0 */
-  readonly reorder?: number | undefined
-  /** Time from a break to `peer(id, false)`, and from its mending to `peer(id, true)`. @defaultValue [1, 50] */
-  readonly noticeMs?: readonly [min: number, max: number] | undefined
-  /** Breaks are not noticed: half-open connections, a cable pulled. @defaultValue false */
-  readonly silent?: boolean | undefined
-}
 
 export interface SimulatedNetworkOptions {
   /** Messages under way per direction; more are dropped. @defaultValue 1_024 */
@@ -91,15 +76,6 @@ interface Line {
   notice: (() => void) | null
 }
 
-interface Fill {
-  delayMs: readonly [number, number]
-  loss: number
-  duplication: number
-  reorder: number
-  noticeMs: readonly [number, number]
-  silent: boolean
-}
-
 /** @param random the only source of chance: the same seed gives the same run. */
 export function simulatedNetwork(
   scheduler: Scheduler,
@@ -128,14 +104,7 @@ class Network implements SimulatedNetwork {
   readonly #lines = new Map<string, Line>()
   readonly #topology = topology()
   readonly #suspended = new Map<MemberId, (() => void)[]>()
-  #faults: Fill = {
-    delayMs: [1, 5],
-    loss: 0,
-    duplication: 0,
-    reorder: 0,
-    noticeMs: [1, 50],
-    silent: false,
-  }
+  #faults: Faults = FAULTLESS
 
   constructor(scheduler: Scheduler, random: Random, options: SimulatedNetworkOptions) {
     this.#scheduler = scheduler
@@ -208,15 +177,7 @@ class Network implements SimulatedNetwork {
   }
 
   setFaults(faults: NetworkFaults): void {
-    const old = this.#faults
-    this.#faults = {
-      delayMs: faults.delayMs ?? old.delayMs,
-      loss: faults.loss ?? old.loss,
-      duplication: faults.duplication ?? old.duplication,
-      reorder: faults.reorder ?? old.reorder,
-      noticeMs: faults.noticeMs ?? old.noticeMs,
-      silent: faults.silent ?? old.silent,
-    }
+    this.#faults = withFaults(this.#faults, faults)
   }
 
   #send(node: Node, to: MemberId, message: WireMessage): void {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest"
 import { seededRandom } from "../../src/core/base/random.ts"
 import type { Transport, WireMessage } from "../../src/ports/transport.ts"
 import { type Scheduler, virtualScheduler } from "../../src/testing/clock.ts"
+import type { NetworkFaults } from "../../src/testing/faults.ts"
 import {
-  type NetworkFaults,
   type SimulatedNetwork,
   type SimulatedNetworkOptions,
   simulatedNetwork,
