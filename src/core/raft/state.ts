@@ -200,10 +200,7 @@ export function settle(s: State, id: ProposalId, result: Settlement, index: Inde
 export function saveHard(s: State, hard: HardState): void {
   const sameTerm = hard.term === s.hard.term
   invariant(hard.term >= s.hard.term, "the term falls")
-  invariant(
-    !sameTerm || s.hard.votedFor === null || s.hard.votedFor === hard.votedFor,
-    "a second vote",
-  )
+  invariant(!sameTerm || s.hard.votedFor === null, "a second vote")
   s.hard = hard
   s.tray.hard = hard
 }
