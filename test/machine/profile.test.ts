@@ -16,14 +16,14 @@ import { thrownBy } from "../../src/testing/suites/runner.ts"
 import { testDirectory } from "../storage/directory.ts"
 
 test.each([
-  ["linux", {}, "/home/u/.local/state/quorate"],
+  ["linux", {}, "/people/u/.local/state/quorate"],
   ["linux", { XDG_STATE_HOME: "/var/u" }, "/var/u/quorate"],
-  ["linux", { XDG_STATE_HOME: "relative" }, "/home/u/.local/state/quorate"],
-  ["linux", { XDG_STATE_HOME: "" }, "/home/u/.local/state/quorate"],
-  ["freebsd", {}, "/home/u/.local/state/quorate"],
-  ["darwin", { XDG_STATE_HOME: "/var/u" }, "/home/u/Library/Application Support/quorate"],
+  ["linux", { XDG_STATE_HOME: "relative" }, "/people/u/.local/state/quorate"],
+  ["linux", { XDG_STATE_HOME: "" }, "/people/u/.local/state/quorate"],
+  ["freebsd", {}, "/people/u/.local/state/quorate"],
+  ["darwin", { XDG_STATE_HOME: "/var/u" }, "/people/u/Library/Application Support/quorate"],
 ] as const)("the default on %s with %j is %s", (platform, env, expected) => {
-  expect(defaultProfileDirectory(env, platform, "/home/u")).toBe(expected)
+  expect(defaultProfileDirectory(env, platform, "/people/u")).toBe(expected)
 })
 
 test("the default on Windows lies in the local application data", () => {
