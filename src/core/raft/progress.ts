@@ -59,7 +59,6 @@ export function acknowledge(progress: Progress, index: Index): void {
       return inflight satisfies never
   }
   progress.inflight = null
-  progress.next = progress.match + 1
 }
 
 /** The peer refused an append after `refused`; the logs agree at most up to `agreeable`. Stale refusals are ignored. */

@@ -36,14 +36,7 @@ import {
 } from "./replication.ts"
 import { becomeFollower } from "./role.ts"
 import { isSane } from "./sanity.ts"
-import {
-  compactLog,
-  drawElectionDelay,
-  emptyTray,
-  isPromotable,
-  openState,
-  type State,
-} from "./state.ts"
+import { compactLog, emptyTray, isPromotable, openState, type State } from "./state.ts"
 import { abortLateTransfer, advanceTransfer, retireIfRemoved, startTransfer } from "./transfer.ts"
 import type {
   Effects,
@@ -214,7 +207,6 @@ function resume(s: State): void {
   } else {
     // A learner keeps its leader, whom a quiet cluster may not name again, but owes it no loyalty.
     s.loyalUntil = s.now
-    drawElectionDelay(s)
   }
 }
 

@@ -88,7 +88,6 @@ function sendNext(s: State, to: NodeId, progress: Progress, withEntries: boolean
 function sendSnapshot(s: State, to: NodeId, progress: Progress): void {
   const { snapshot } = s.log
   progress.inflight = { type: "snapshot", index: snapshot.index, sentAt: s.now }
-  progress.next = snapshot.index + 1
   sendNow(s, to, { type: "snapshot", term: s.hard.term, snapshot })
 }
 

@@ -227,6 +227,16 @@ describe("nothing leaves before its write", () => {
     expect(bench.status.applied).toBe(3)
   })
 
+  test("what was cut off is not durable any more", () => {
+    const durability = new Durability(5)
+
+    durability.forgetAfter(9)
+    const beyond = durability.index
+    durability.forgetAfter(3)
+
+    expect([beyond, durability.index]).toEqual([5, 3])
+  })
+
   test("a write number reported twice or out of the blue is noticed", () => {
     const durability = new Durability(4)
     durability.issue(6)

@@ -118,6 +118,7 @@ describe("a node told to campaign", () => {
     const messages = bench.hear("b", { type: "timeout-now", term: 1 })
 
     expect(messages).toEqual([voteOf(2, { transfer: true }), voteOf(2, { transfer: true })])
+    expect(bench.status).toMatchObject({ role: "candidate", leader: null })
   })
 
   test("does so for its leader only, and never as leader or learner", () => {
