@@ -1,0 +1,55 @@
+/**
+ * Founds a cluster on disk: a profile per member in a fresh directory, and in each the members file that names all of
+ * them. Decides where they lie; what is in a profile is the session's.
+ */
+
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+import { openProfileDirectory, type ProfileDirectory } from "../../src/machine/profile.ts"
+import { setUp } from "../../src/session/open.ts"
+import type { ProviderOptions } from "../../src/session/types.ts"
+import { parseSessionOptions } from "../../src/wire/options.ts"
+
+export interface Founded {
+  readonly directories: ReadonlyMap<string, ProfileDirectory>
+  /** Removes everything. */
+  remove(): void
+}
+
+/** @param address where `from` is told to find `to`; the same name twice: where it listens. */
+export function found(
+  names: readonly string[],
+  provider: ProviderOptions,
+  address: (from: string, to: string) => string,
+): Founded {
+  // Made with mode 0700.
+  const root = mkdtempSync(join(tmpdir(), "quorate-"))
+  const remove = (): void => rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+  try {
+    const profiles = names.map((name) => {
+      const directory = openProfileDirectory(join(root, name))
+      const cluster = { listen: [address(name, name)] }
+      const options = { profile: directory.path, name, provider, cluster }
+      return { name, directory, profile: setUp(directory, parseSessionOptions(options)) }
+    })
+    const clusterId = randomBytes(16).toString("hex")
+    for (const { name: from, directory } of profiles) {
+      const members = profiles.map(({ name, profile: { identity } }) => ({
+        key: identity.memberKey,
+        name,
+        encryption_key: Buffer.from(identity.encryptionKey).toString("base64url"),
+        addresses: [address(from, name)],
+      }))
+      writeFileSync(directory.membersFile, JSON.stringify({ cluster_id: clusterId, members }), {
+        mode: 0o600,
+      })
+    }
+    return { directories: new Map(profiles.map((one) => [one.name, one.directory])), remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}

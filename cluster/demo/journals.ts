@@ -1,0 +1,52 @@
+/**
+ * What the members' couriers wrote down, read from outside: how often each refresh token was sent. Decides nothing; opens
+ * the files through SQLite and for reading only, because any other way would drop the locks of who writes them.
+ */
+
+import { DatabaseSync } from "node:sqlite"
+
+export interface Attempt {
+  readonly epoch: number
+  readonly generation: number
+  readonly phase: string
+}
+
+/** Every attempt in one journal, those that were fenced off before they sent included. */
+export function attempts(courierDb: string): readonly Attempt[] {
+  const db = new DatabaseSync(courierDb, { readOnly: true, timeout: 1_000 })
+  try {
+    return db
+      .prepare("SELECT epoch, generation, phase FROM attempt")
+      .all()
+      .map((row) => ({
+        epoch: Number(row["epoch"]),
+        generation: Number(row["generation"]),
+        phase: String(row["phase"]),
+      }))
+  } finally {
+    db.close()
+  }
+}
+
+export interface Sent {
+  readonly posts: number
+  /** Tokens that were sent more than once, by whomever. */
+  readonly twice: number
+}
+
+/** Counts over all journals. A row that is not void stands for a request of which a byte may have left. */
+export function countSent(courierDbs: Iterable<string>): Sent {
+  const counts = new Map<string, number>()
+  for (const path of courierDbs) {
+    for (const { epoch, generation, phase } of attempts(path)) {
+      if (phase === "void") continue
+      const token = `${epoch}.${generation}`
+      counts.set(token, (counts.get(token) ?? 0) + 1)
+    }
+  }
+  const all = [...counts.values()]
+  return {
+    posts: all.reduce((sum, count) => sum + count, 0),
+    twice: all.filter((count) => count > 1).length,
+  }
+}
