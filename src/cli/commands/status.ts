@@ -1,0 +1,66 @@
+/** `status`: what is going on, once or for as long as somebody watches. Decides when something is worth a new line. */
+
+import type { ClusterStatus, Session } from "../../session/types.ts"
+import { abortOf, type Context } from "../context.ts"
+import { statusJson } from "../json.ts"
+import type { Output } from "../output.ts"
+import { clockText, statusLine, statusText } from "../text.ts"
+import { settled, withSession } from "../with-session.ts"
+
+export interface StatusOptions {
+  readonly watch?: boolean
+}
+
+const REDRAW_MS = 1_000
+
+export async function status(context: Context, options: StatusOptions): Promise<void> {
+  const { output, signal } = context
+  const now = await withSession(context, async (session) => {
+    await settled(session, signal)
+    if (options.watch !== true) return session.status()
+    await watch(session, context)
+    return null
+  })
+  if (now !== null) output.answer(statusJson(now), block(now, output))
+}
+
+function block(now: ClusterStatus, output: Output): string {
+  return statusText(now, Date.now(), (paint, text) => output.paint(paint, text))
+}
+
+/** Until a signal, or until nobody reads any more. */
+async function watch(session: Session, { output, signal }: Context): Promise<void> {
+  const show = output.drawable ? drawing(output) : lines(output)
+  const update = (): void => show(session.status())
+  update()
+  const unsubscribe = session.subscribe(update)
+  const timer = setInterval(update, REDRAW_MS)
+  try {
+    await abortOf(AbortSignal.any([signal, output.gone]))
+  } finally {
+    clearInterval(timer)
+    unsubscribe()
+  }
+}
+
+function drawing(output: Output): (now: ClusterStatus) => void {
+  let drawn = 0
+  return (now) => {
+    const text = block(now, output)
+    output.redraw(drawn, text)
+    drawn = text.split("\n").length
+  }
+}
+
+function lines(output: Output): (now: ClusterStatus) => void {
+  let last = ""
+  return (now) => {
+    const { epoch, generation, leader, quorum } = now
+    const text = `${statusLine(now)}, generation ${generation} of login ${epoch}`
+    const links = now.members.map((member) => `${member.id} ${member.connected}`)
+    const key = JSON.stringify([text, leader, quorum, now.holder, links])
+    if (key === last) return
+    last = key
+    output.answer(statusJson(now), `${clockText(Date.now())} ${text}`)
+  }
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+/**
+ * Where the command starts. Decides only whether this Node can run it, and therefore imports nothing statically: an older
+ * Node would fail at link time, with a stack instead of a sentence.
+ */
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+if (major < 24 || (major === 24 && minor < 15)) {
+  process.stderr.write(`quorate: Node 24.15 or later is needed; this is ${process.version}\n`)
+  process.exitCode = 2
+} else {
+  const { main } = await import("./main.ts")
+  process.exitCode = await main(process.argv.slice(2))
+}
+
+export {}
