@@ -320,7 +320,12 @@ class Cluster implements Coordinator {
 
   #decide(input: AgentInput): void {
     if (this.#closed || this.#stopped !== null) return
-    for (const effect of this.#agent.step(input, this.#now())) this.#perform(effect)
+    try {
+      for (const effect of this.#agent.step(input, this.#now())) this.#perform(effect)
+    } catch (error) {
+      // An invariant of ours broke, or an entry cannot be encoded: stop the member, never the application around it.
+      return this.#stop(error)
+    }
     this.#cancelTimer()
     const at = this.#agent.nextWakeAt
     if (at !== null)

@@ -90,8 +90,12 @@ class InlineCourier implements Courier {
     let claimed = false
     const exchange = await send(request, { claim: () => (claimed = journal.claim(key)) })
     if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
-    const sealed = crypto.sealTo(identity.encryptionKey, encodeExchange(exchange), context(key))
-    journal.answer(key, sealed)
+    try {
+      const sealed = crypto.sealTo(identity.encryptionKey, encodeExchange(exchange), context(key))
+      journal.answer(key, sealed)
+    } catch {
+      // The disk refuses the record. A pair that was received is never thrown away: the log may still take it.
+    }
     return { type: "answered", exchange }
   }
 

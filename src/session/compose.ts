@@ -36,7 +36,7 @@ export interface ComposeOptions {
 const PACING: Omit<RaftOptions, "self"> = {
   electionMs: 1_000,
   heartbeatMs: 200,
-  appendBytesMax: 128 * 1_024,
+  appendBytesMax: 64 * 1_024,
   pendingMax: 64,
 }
 
