@@ -1,98 +1,70 @@
 /**
- * Opens a profile: becomes its host, or says who is. Decides the order in which the profile's files are taken and let go;
- * what a member is made of is `compose.ts`.
+ * Opens a profile: as its host, or as a guest of the process that is. Decides what is loaded when.
+ *
+ * The one late import here brings `host.ts` with the schemas (zod) and the composition: most processes of a profile are
+ * guests, often of a CLI that lives 200 ms, and never need them.
  */
 
-import { hostname } from "node:os"
-
-import { QuorateError } from "../core/base/errors.ts"
+import type { SessionOptions } from "../wire/options.ts"
 import { systemClock } from "../machine/clock.ts"
-import { machineLock } from "../machine/lock.ts"
 import { openProfileDirectory, type ProfileDirectory } from "../machine/profile.ts"
-import type { MachineLock } from "../ports/machine-lock.ts"
-import { sqliteStorage } from "../storage/sqlite.ts"
-import { parseSessionOptions, type SessionOptions, type SessionSettings } from "../wire/options.ts"
-import { compose } from "./compose.ts"
-import { openKey, openProfile, type Profile } from "./profile.ts"
+import { sqliteView } from "../storage/sqlite.ts"
+import { whileAwake } from "./awake.ts"
+import { checkProfileOption, wantedProvider } from "./guest-options.ts"
+import { notInitialized, openKey, type ProfileRecord, readRecord, refuseOther } from "./profile.ts"
+import { Seat } from "./seat.ts"
 import { ClusterSession } from "./session.ts"
 import type { Session } from "./types.ts"
 
+export { hostLock, setUp } from "./set-up.ts"
+
 /**
- * Opens the session of one profile and takes part in its cluster.
+ * Opens the session of one profile and takes part in its cluster. Any number of processes may open one profile: one of
+ * them hosts the member, the others ask it, and when it ends another takes its place.
  *
- * A new profile needs `provider`. Resolves when the member runs; it waits neither for peers nor for a token.
+ * A new profile needs `provider`. Resolves when the member runs; it waits neither for peers nor for a token. An open
+ * session does not keep the process alive; a caller that waits for a token does.
  *
- * @throws QuorateError `INVALID_OPTIONS` naming every problem, `NOT_INITIALIZED`, `PROVIDER_MISMATCH`, `HOST_BUSY` when
- *   another process hosts the profile, kind `store` when its files cannot be used.
+ * @throws QuorateError `INVALID_OPTIONS` naming every problem, `NOT_INITIALIZED`, `PROVIDER_MISMATCH`, `TIMEOUT` when the
+ *   host does not answer, `HOST_BUSY` when it is of another version or serves too many, kind `store` when the profile's
+ *   files cannot be used.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const settings = parseSessionOptions(options)
-  const directory = openProfileDirectory(settings.profile)
-  const lock = hostLock(directory)
-  try {
-    return await host(directory, lock, settings)
-  } catch (error) {
-    lock.close()
-    throw error
-  }
-}
-
-/** Takes the profile's lock. @throws QuorateError `HOST_BUSY`. */
-export function hostLock(directory: ProfileDirectory): MachineLock {
-  const lock = machineLock(directory.hostLock)
-  if (lock.tryAcquire()) return lock
-  lock.close()
-  throw new QuorateError("HOST_BUSY", "retryable", `another process hosts ${directory.path}`, {
-    hint: "stop it, or name another profile",
+  const directory = openProfileDirectory(checkProfileOption(options))
+  const seat = new Seat({
+    directory,
+    clock: systemClock,
+    random: Math.random,
+    host: async (lock) => {
+      try {
+        const { hostProfile } = await import("./host.ts")
+        return await hostProfile(directory, lock, options)
+      } catch (error) {
+        lock.close()
+        throw error
+      }
+    },
   })
-}
-
-/** Sets a profile up, or opens it with what it has, without taking part in its cluster. */
-export function setUp(directory: ProfileDirectory, settings: SessionSettings): Profile {
-  const storage = sqliteStorage(directory.stateDb)
+  await whileAwake(seat.take())
   try {
-    return openProfile(
-      directory,
-      storage,
-      openKey(directory, settings.provider !== null),
-      wanted(settings),
-    )
-  } finally {
-    storage.close()
-  }
-}
-
-function wanted(settings: SessionSettings): Parameters<typeof openProfile>[3] {
-  return {
-    name: settings.name ?? hostname().slice(0, 64),
-    listen: settings.cluster.listen,
-    provider: settings.provider,
-  }
-}
-
-async function host(
-  directory: ProfileDirectory,
-  lock: MachineLock,
-  settings: SessionSettings,
-): Promise<Session> {
-  const sealed = openKey(directory, settings.provider !== null)
-  const storage = sqliteStorage(directory.stateDb)
-  try {
-    const profile = openProfile(directory, storage, sealed, wanted(settings))
-    const { listen } = profile.record
-    const coordinator = await compose(profile, storage, {
-      listen,
-      members: settings.cluster.members,
-    })
-    await coordinator.start()
+    const record = recordOf(directory)
+    // A host has compared them already, with all the rest of the options.
+    if (seat.role !== "host") refuseOther(record, wantedProvider(options), directory.path)
     return new ClusterSession({
-      coordinator,
+      coordinator: seat.coordinator,
       clock: systemClock,
-      provider: profile.record.provider,
-      release: () => lock.close(),
+      provider: record.provider,
+      release: () => {},
     })
   } catch (error) {
-    storage.close()
+    await seat.coordinator.close()
     throw error
   }
+}
+
+/** What the profile was set up with, read beside the host. */
+function recordOf(directory: ProfileDirectory): ProfileRecord {
+  const record = readRecord(sqliteView(directory.stateDb), openKey(directory, false))
+  if (record === null) throw notInitialized(directory.path)
+  return record
 }

@@ -107,22 +107,25 @@ function founded(wanted: Wanted): ProfileRecord {
 }
 
 function reopened(known: ProfileRecord, wanted: Wanted, path: string): ProfileRecord {
-  const field = mismatch(known, wanted)
-  if (field !== null) {
-    throw new QuorateError(
-      "PROVIDER_MISMATCH",
-      "usage",
-      `${path} was set up with another ${field}`,
-      {
-        hint: "use the same settings, or another --profile",
-      },
-    )
-  }
+  refuseOther(known, wanted.provider, path)
   return { ...known, listen: wanted.listen ?? known.listen }
 }
 
+/** @throws QuorateError `PROVIDER_MISMATCH` naming the field in which `provider` is not the profile's own. */
+export function refuseOther(
+  known: ProfileRecord,
+  provider: Wanted["provider"],
+  path: string,
+): void {
+  const field = mismatch(known, { provider })
+  if (field === null) return
+  throw new QuorateError("PROVIDER_MISMATCH", "usage", `${path} was set up with another ${field}`, {
+    hint: "use the same settings, or another --profile",
+  })
+}
+
 /** The first field in which two set-ups differ; null when they agree or nothing was said. */
-export function mismatch(known: ProfileRecord, wanted: Wanted): string | null {
+export function mismatch(known: ProfileRecord, wanted: Pick<Wanted, "provider">): string | null {
   const provider = wanted.provider
   if (provider === null || known.provider === null) return null
   const fields = Object.keys(provider.settings) as (keyof ProviderSettings)[]

@@ -9,6 +9,7 @@ import { PendingRefreshError, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings, TokenResponse } from "../core/oauth/types.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ClusterStatus, Coordinator, CurrentToken } from "../ports/coordinator.ts"
+import { whileAwake } from "./awake.ts"
 import { fetchWith } from "./fetch.ts"
 import { publicToken } from "./types.ts"
 import type { GetTokenOptions, Session, SessionEvent, Token } from "./types.ts"
@@ -21,7 +22,7 @@ export interface SessionParts {
     readonly settings: ProviderSettings
     readonly clientSecret: string | null
   } | null
-  /** Called once, last: releases the profile. */
+  /** Called once, when the coordinator has let go of everything. */
   readonly release: () => void
 }
 
@@ -67,7 +68,7 @@ export class ClusterSession implements Session {
     }
     if (mode === "cached-only") throw noValidToken()
     this.#refuseHopeless()
-    const next = await this.#newerThan(token, options, mode === "force")
+    const next = await whileAwake(this.#newerThan(token, options, mode === "force"))
     coordinator.used()
     return publicToken(next, sourceOf(next))
   }
@@ -101,13 +102,17 @@ export class ClusterSession implements Session {
   async login(tokens: TokenResponse, issuedAtMs: number): Promise<Token> {
     this.#alive()
     const { coordinator, provider } = this.#parts
-    if (provider !== null) await coordinator.configure(provider.settings, provider.clientSecret)
-    return publicToken(await coordinator.login({ tokens, issuedAtMs }), "refresh")
+    const configured =
+      provider === null
+        ? Promise.resolve()
+        : coordinator.configure(provider.settings, provider.clientSecret)
+    const login = configured.then(() => coordinator.login({ tokens, issuedAtMs }))
+    return publicToken(await whileAwake(login), "refresh")
   }
 
   async logout(): Promise<void> {
     this.#alive()
-    await this.#parts.coordinator.logout()
+    await whileAwake(this.#parts.coordinator.logout())
   }
 
   async close(): Promise<void> {
@@ -118,7 +123,7 @@ export class ClusterSession implements Session {
     const closed = new QuorateError("CLOSED", "retryable", "the session was closed")
     for (const waiter of this.#waiters) waiter.fail(closed)
     try {
-      await this.#parts.coordinator.close()
+      await whileAwake(this.#parts.coordinator.close())
     } finally {
       this.#parts.release()
     }

@@ -1,0 +1,183 @@
+/**
+ * The coordinator of a guest: what the host pushed, and requests to it. Decides what can be said of the member without
+ * asking; every decision about tokens is the host's. It never sees a refresh token, except for a login that it brings.
+ */
+
+import type { ProviderSettings } from "../core/oauth/types.ts"
+import { QuorateError } from "../core/base/errors.ts"
+import type { GuestLink } from "../machine/guest-socket.ts"
+import type { HostView } from "../machine/guest-protocol.ts"
+import type { Clock } from "../ports/clock.ts"
+import type {
+  ClusterStatus,
+  Coordinator,
+  CoordinatorEvent,
+  CurrentToken,
+  LoginTokens,
+} from "../ports/coordinator.ts"
+
+export interface GuestParts {
+  readonly link: GuestLink
+  readonly clock: Clock
+  /** The host is gone. Called once, before requests that wait are told; never after `close`. */
+  readonly lost: () => void
+  /** Longest wait for the host's answer, in ms: longer than the host itself waits for a quorum. @defaultValue 35_000 */
+  readonly requestMs?: number | undefined
+}
+
+const REQUEST_MS = 35_000
+/** The host keeps an account fresh that was used within minutes: it need not hear of every call. */
+const USED_EVERY_MS = 5_000
+/** Reads of the status ask the host for a newer one, at most so often. */
+const LOOK_EVERY_MS = 250
+const LOOK_MS = 30_000
+/** An answer takes well under a millisecond; a host that owes one for so long is asleep or stuck. */
+const SILENT_AFTER_MS = 2_000
+
+export function guestCoordinator(parts: GuestParts): Coordinator {
+  return new Guest(parts)
+}
+
+class Guest implements Coordinator {
+  readonly #parts: GuestParts
+  readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
+  #view: HostView
+  #usedAtMs = -Infinity
+  #lookedAtMs = -Infinity
+  #closed = false
+
+  constructor(parts: GuestParts) {
+    this.#parts = parts
+    this.#view = parts.link.view
+    parts.link.attach({
+      view: (view) => this.#changed(view),
+      member: (id, connected) => this.#emit({ type: "member", id, connected }),
+      closed: () => this.#lost(),
+    })
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  token(): CurrentToken | null {
+    return this.#view.token
+  }
+
+  demand(epoch: number, generation: number, force: boolean): void {
+    this.#parts.link.note({ type: "demand", epoch, generation, force })
+    // A demand has no answer: this one tells whether the host hears at all.
+    this.#look()
+  }
+
+  used(): void {
+    const now = this.#parts.clock.nowMs()
+    if (now - this.#usedAtMs < USED_EVERY_MS) return
+    this.#usedAtMs = now
+    this.#parts.link.note({ type: "used" })
+  }
+
+  provider(): ProviderSettings | null {
+    return this.#view.provider
+  }
+
+  async configure(settings: ProviderSettings, clientSecret: string | null): Promise<void> {
+    await this.#parts.link.call({ type: "configure", settings, clientSecret }, this.#requestMs)
+  }
+
+  async login(login: LoginTokens): Promise<CurrentToken> {
+    const token = await this.#parts.link.call({ type: "login", login }, this.#requestMs)
+    if (token === null) throw new QuorateError("INTERNAL", "internal", "a login without a token")
+    return token
+  }
+
+  async logout(): Promise<void> {
+    await this.#parts.link.call({ type: "logout" }, this.#requestMs)
+  }
+
+  status(): ClusterStatus {
+    this.#look()
+    const since = this.#parts.link.waitingSinceMs
+    const silent = since !== null && performance.now() - since > SILENT_AFTER_MS
+    return derived(this.#view.status, this.#parts.clock.wallMs(), silent ? "host_silent" : null)
+  }
+
+  subscribe(listener: (event: CoordinatorEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    this.#parts.link.close()
+    return Promise.resolve()
+  }
+
+  get #requestMs(): number {
+    return this.#parts.requestMs ?? REQUEST_MS
+  }
+
+  /** Changes without an event, such as another leader, come with the answer. */
+  #look(): void {
+    const now = this.#parts.clock.nowMs()
+    if (this.#closed || this.#parts.link.waitingSinceMs !== null) return
+    if (now - this.#lookedAtMs < LOOK_EVERY_MS) return
+    this.#lookedAtMs = now
+    this.#parts.link.call({ type: "look" }, LOOK_MS).catch(() => {
+      // Nobody waits for it; a host that ended is told by `closed`.
+    })
+  }
+
+  #changed(view: HostView): void {
+    const before = this.#view
+    this.#view = view
+    if (!sameToken(before.token, view.token)) {
+      // Of each token the host wants to know whether somebody uses it.
+      this.#usedAtMs = -Infinity
+      this.#emit({ type: "token", token: view.token })
+    }
+    const { stage, cause } = before.status
+    if (stage !== view.status.stage || cause !== view.status.cause) {
+      this.#emit({ type: "status", status: this.status() })
+    }
+  }
+
+  #lost(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#parts.lost()
+  }
+
+  #emit(event: CoordinatorEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+}
+
+/** True when a caller would get the same. */
+export function sameToken(a: CurrentToken | null, b: CurrentToken | null): boolean {
+  if (a === null || b === null) return a === b
+  return a.accessToken === b.accessToken && a.epoch === b.epoch && a.generation === b.generation
+}
+
+/**
+ * A status that was told some time ago, as it must read now: a token that has ended since is not ready, and without word
+ * from a host (`trouble` says why) nothing is known of the quorum.
+ */
+export function derived(
+  told: ClusterStatus,
+  wallMs: number,
+  trouble: string | null,
+): ClusterStatus {
+  const { stage, cause, expiresAtMs } = told
+  const known = trouble === null ? told : { ...told, quorum: false, leader: null }
+  if (stage === "relogin" && trouble === null) return known
+  const valid = expiresAtMs !== null && wallMs < expiresAtMs
+  if (valid && stage !== "relogin") return { ...known, cause: trouble ?? cause }
+  const sinceMs =
+    stage === "ready" || stage === "refreshing" ? (expiresAtMs ?? wallMs) : told.sinceMs
+  if (trouble !== null) return { ...known, stage: "connecting", cause: trouble, sinceMs }
+  if (stage !== "ready") return known
+  // What nobody had to see while the token was valid is now the reason why there is none.
+  if (cause !== null) return { ...known, stage: "connecting", sinceMs }
+  return { ...known, stage: "refreshing", cause: "idle", sinceMs }
+}

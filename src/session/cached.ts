@@ -1,0 +1,35 @@
+/**
+ * The token of a profile as its store shows it: no host, no member, no schemas, no network. For processes that live
+ * shorter than any of these take to load.
+ */
+
+import { statSync } from "node:fs"
+
+import { readKeyFile } from "../machine/key-file.ts"
+import { openProfileDirectory } from "../machine/profile.ts"
+import { atRest } from "../seal/at-rest.ts"
+import { sqliteView } from "../storage/sqlite.ts"
+import { notInitialized } from "./profile.ts"
+import { publicToken, type Token } from "./types.ts"
+import { openView } from "./view.ts"
+
+/**
+ * The newest token that a host wrote down, valid or not; null: nobody is logged in. A host writes it a moment after it
+ * has served its callers. Makes nothing, not even the directory.
+ *
+ * @throws QuorateError `NOT_INITIALIZED`; kind `store` when the profile's files cannot be used.
+ */
+export function readCachedToken(profile: string): Token | null {
+  if (statSync(profile, { throwIfNoEntry: false }) === undefined) throw notInitialized(profile)
+  const directory = openProfileDirectory(profile)
+  const key = readKeyFile(directory.keyFile)
+  if (key === null) throw notInitialized(directory.path)
+  const view = sqliteView(directory.stateDb)
+  const bytes = view.readBlob("view")
+  if (bytes !== null) {
+    const token = openView(bytes, atRest(key))
+    return token && publicToken(token, "cache")
+  }
+  if (view.readBlob("profile") === null) throw notInitialized(directory.path)
+  return null
+}
