@@ -97,6 +97,8 @@ async function perform(command: Command): Promise<Answers[keyof Answers]> {
       await response.body?.cancel()
       return { status: response.status }
     }
+    case "leader":
+      return { leader: seenOf(session.status()).leader }
     case "close":
       await session.close()
       return null

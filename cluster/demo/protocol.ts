@@ -23,6 +23,7 @@ export type Command =
       readonly timeoutMs: number
     }
   | { readonly type: "fetch"; readonly url: string }
+  | { readonly type: "leader" }
   | { readonly type: "close" }
 
 export interface Answers {
@@ -36,6 +37,8 @@ export interface Answers {
     readonly doneAt: number
   }
   readonly fetch: { readonly status: number }
+  /** By name; null: none is known. */
+  readonly leader: { readonly leader: string | null }
   readonly close: null
 }
 

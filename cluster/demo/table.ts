@@ -19,7 +19,8 @@ export interface TableLine {
 }
 
 const HEAD = ["member", "process", "role", "generation", "stage", "token left"] as const
-const WIDTHS = [9, 14, 11, 12, 25, 11] as const
+/** With an indent of two, 79 columns. */
+const WIDTHS = [9, 9, 11, 11, 27, 10] as const
 
 /** @param nowMs wall clock, epoch ms. */
 export function table(rows: readonly Row[], nowMs: number): readonly TableLine[] {
@@ -38,11 +39,11 @@ function columns(cells: readonly string[]): string {
 
 function cells(row: Row, nowMs: number): readonly string[] {
   const { name, pid, cut, seen } = row
-  if (pid === null) return [name, "not running", "-", "-", "-", "-"]
-  const process = cut ? `${pid} cut off` : String(pid)
-  if (seen === null) return [name, process, "-", "-", "starting", "-"]
-  const stage = seen.cause === null ? seen.stage : `${seen.stage} (${seen.cause})`
-  return [name, process, seen.role, String(seen.generation), stage, left(seen, nowMs)]
+  if (pid === null) return [name, "-", "-", "-", "not running", "-"]
+  if (seen === null) return [name, String(pid), "-", "-", "starting", "-"]
+  const role = cut ? "cut off" : seen.role
+  const stage = seen.cause === null ? seen.stage : `${seen.stage}: ${seen.cause}`
+  return [name, String(pid), role, String(seen.generation), stage, left(seen, nowMs)]
 }
 
 function left({ expiresAtMs }: Seen, nowMs: number): string {

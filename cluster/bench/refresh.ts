@@ -1,0 +1,241 @@
+/**
+ * How long a refresh takes from the moment one member asks for it until all three have the new pair, beside a bare POST of
+ * one process to the same server in the same minutes. Decides what is measured and between which two moments.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { request } from "node:http"
+import { fileURLToPath } from "node:url"
+
+import { parseTokenImport } from "../../src/core/oauth/import.ts"
+import { Member } from "../demo/child.ts"
+import { found } from "../demo/founding.ts"
+import { freePorts, loopback } from "../demo/links.ts"
+import type { ServedRefresh, ServerAnswer, ServerQuestion } from "./server.ts"
+
+export interface RefreshOptions {
+  readonly warmUps: number
+  readonly rounds: number
+}
+
+/** One round, in ms. */
+export interface Round {
+  /** From the demand until all three members have the new pair. */
+  readonly total: number
+  /** From the demand until the one that asked has it. */
+  readonly asker: number
+  /** The demand, until the server has the whole request: turn agreed, token taken out, connected, recorded. */
+  readonly toServer: number
+  /** The server's own time, by its counter. */
+  readonly server: number
+  /** From the new pair at the server until the one that asked has it committed: answer, record, agreement. */
+  readonly toAsker: number
+  /** From there until the last member has it. */
+  readonly toAll: number
+  readonly askedByLeader: boolean
+  /** A bare refresh by one process right after it, on a new connection. */
+  readonly bare: number
+  /** The server's own time for the bare one. */
+  readonly bareServer: number
+}
+
+export interface RefreshReport {
+  readonly rounds: readonly Round[]
+  readonly posts: number
+  readonly spentTwice: number
+}
+
+type Answered<K extends ServerAnswer["type"]> = Extract<ServerAnswer, { type: K }>
+
+const NAMES = ["one", "two", "three"] as const
+const SERVER = fileURLToPath(new URL("server.ts", import.meta.url))
+const PATIENCE_MS = 10_000
+
+class Server {
+  readonly #child: ChildProcess
+
+  constructor() {
+    this.#child = spawn(process.execPath, [SERVER], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    })
+  }
+
+  async hear<K extends ServerAnswer["type"]>(type: K): Promise<Answered<K>> {
+    const [answer] = (await once(this.#child, "message")) as [ServerAnswer]
+    if (answer.type !== type) throw new Error(`the server said ${answer.type}, not ${type}`)
+    return answer as Answered<K>
+  }
+
+  ask<K extends ServerAnswer["type"]>(question: ServerQuestion, type: K): Promise<Answered<K>> {
+    const answer = this.hear(type)
+    this.#child.send(question)
+    return answer
+  }
+
+  close(): void {
+    if (this.#child.connected) this.#child.disconnect()
+  }
+}
+
+/** A bare client: what a refresh costs when nobody has to agree on anything. */
+class Bare {
+  readonly #url: string
+  readonly #clientId: string
+  #refreshToken: string
+
+  constructor(url: string, clientId: string, refreshToken: string) {
+    this.#url = url
+    this.#clientId = clientId
+    this.#refreshToken = refreshToken
+  }
+
+  /** On a new connection, as a courier's is. @returns ms. */
+  async refresh(): Promise<number> {
+    const startedAt = performance.now()
+    const body = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: this.#refreshToken,
+      client_id: this.#clientId,
+    }).toString()
+    const headers = {
+      "content-type": "application/x-www-form-urlencoded",
+      "content-length": Buffer.byteLength(body),
+    }
+    const text = await new Promise<string>((resolve, reject) => {
+      const post = request(this.#url, { method: "POST", agent: false, headers }, (response) => {
+        let told = ""
+        response.setEncoding("utf8").on("data", (part: string) => (told += part))
+        response.on("end", () => resolve(told)).on("error", reject)
+      })
+      post.on("error", reject).end(body)
+    })
+    const tokens = JSON.parse(text) as { readonly refresh_token?: string }
+    if (tokens.refresh_token === undefined) throw new Error("the bare refresh was refused")
+    this.#refreshToken = tokens.refresh_token
+    return performance.now() - startedAt
+  }
+}
+
+/** The three members and when each had which generation. */
+class Watched {
+  readonly members: readonly Member[]
+  readonly #at = new Map<string, number>()
+  #look = (): void => undefined
+
+  constructor(profiles: ReadonlyMap<string, string>, issuer: string, clientId: string) {
+    this.members = [...profiles].map(
+      ([name, profile]) =>
+        new Member({
+          name,
+          open: { type: "open", profile, provider: { issuer, clientId }, watchMs: null },
+          changed: ({ token }) => {
+            if (token !== null) this.#at.set(`${name} ${token.generation}`, token.at)
+            this.#look()
+          },
+          died: (_, how) => {
+            throw new Error(`${name} ended (${how})`)
+          },
+        }),
+    )
+  }
+
+  at(member: Member, generation: number): number | undefined {
+    return this.#at.get(`${member.name} ${generation}`)
+  }
+
+  /** Resolves with the moment at which the last member had it. */
+  all(generation: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error("a member did not follow")), PATIENCE_MS)
+      this.#look = () => {
+        const times = this.members.map((one) => this.at(one, generation) ?? Number.NaN)
+        if (times.some(Number.isNaN)) return
+        clearTimeout(late)
+        this.#look = () => undefined
+        resolve(Math.max(...times))
+      }
+      this.#look()
+    })
+  }
+}
+
+interface Timed {
+  readonly askedAt: number
+  readonly askerAt: number
+  readonly allAt: number
+  readonly askedByLeader: boolean
+  readonly bare: number
+}
+
+async function round(watched: Watched, bare: Bare, asker: Member, head: number): Promise<Timed> {
+  const got = await asker.ask({ type: "get", mode: "force", timeoutMs: PATIENCE_MS })
+  if (got.generation !== head + 1) throw new Error("somebody refreshed who was not asked")
+  const allAt = await watched.all(head + 1)
+  const { leader } = await asker.ask({ type: "leader" })
+  return {
+    askedAt: got.askedAt,
+    askerAt: watched.at(asker, head + 1) ?? Number.NaN,
+    allAt,
+    askedByLeader: leader === asker.name,
+    bare: await bare.refresh(),
+  }
+}
+
+/** Cluster and bare client take turns, so the server's account alternates between them. */
+function roundOf(timed: Timed, at: number, served: readonly ServedRefresh[]): Round {
+  const ours = served[2 * at]
+  const other = served[2 * at + 1]
+  if (ours === undefined || other === undefined) throw new Error("the server counted otherwise")
+  return {
+    total: timed.allAt - timed.askedAt,
+    asker: timed.askerAt - timed.askedAt,
+    toServer: ours.arrivedAt - timed.askedAt,
+    server: ours.ownMs,
+    toAsker: timed.askerAt - ours.committedAt,
+    toAll: timed.allAt - timed.askerAt,
+    askedByLeader: timed.askedByLeader,
+    bare: timed.bare,
+    bareServer: other.ownMs,
+  }
+}
+
+/** Runs the cluster for a few seconds on temporary profiles; removes them. */
+export async function measureRefresh(options: RefreshOptions): Promise<RefreshReport> {
+  const server = new Server()
+  const { issuer, clientId } = await server.hear("listening")
+  const ports = await freePorts(NAMES.length)
+  const port = new Map<string, number>(NAMES.map((name, at) => [name, ports[at] ?? 0]))
+  const founded = found(NAMES, { issuer, clientId }, (_, to) => loopback(port.get(to) ?? 0))
+  const profiles = new Map([...founded.directories].map(([name, { path }]) => [name, path]))
+  const watched = new Watched(profiles, issuer, clientId)
+  try {
+    await Promise.all(watched.members.map((one) => one.start()))
+    const [first] = watched.members
+    if (first === undefined) throw new Error("no members")
+    const minted = await server.ask("mint", "minted")
+    const parsed = parseTokenImport(JSON.stringify(minted.tokens))
+    if (!parsed.ok) throw new Error(parsed.problem)
+    const { tokens } = parsed.value
+    await first.ask({
+      type: "login",
+      tokens: { ...tokens, expiresInSeconds: minted.tokens.expires_in },
+      issuedAtMs: Date.now(),
+    })
+    await watched.all(1)
+    const other = await server.ask("mint", "minted")
+    const bare = new Bare(`${issuer}/token`, clientId, other.tokens.refresh_token)
+    const timed: Timed[] = []
+    for (let at = 0; at < options.warmUps + options.rounds; at += 1) {
+      const asker = watched.members[at % watched.members.length] ?? first
+      timed.push(await round(watched, bare, asker, at + 1))
+    }
+    const { served, posts, spentTwice } = await server.ask("account", "account")
+    const rounds = timed.map((one, at) => roundOf(one, at, served)).slice(options.warmUps)
+    return { rounds, posts, spentTwice }
+  } finally {
+    await Promise.allSettled(watched.members.map((one) => one.close()))
+    server.close()
+    founded.remove()
+  }
+}
