@@ -52,7 +52,8 @@ export function deriveStage(view: StageView): StageOf {
   }
   if (dead !== null) return { stage: "relogin", cause: dead.cause }
   if (wallMs < expiresAtMs(pair)) {
-    if (turn !== null && turn.doubt === null) return { stage: "refreshing", cause: null }
+    const underWay = turn !== null && turn.doubt === null && !view.stopped
+    if (underWay) return { stage: "refreshing", cause: null }
     return { stage: "ready", cause: trouble(view) }
   }
   return unusable(view, expiresAtMs(pair))
