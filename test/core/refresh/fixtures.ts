@@ -1,0 +1,100 @@
+/** A cluster of three full members with a login, for tests of the rules of acceptance and of the agent. */
+
+import { fold, type FoldContext, genesis } from "../../../src/core/refresh/fold.ts"
+import type {
+  Capability,
+  ClusterState,
+  LogEntry,
+  MemberInfo,
+  Pair,
+  Refusal,
+} from "../../../src/core/refresh/types.ts"
+import type { ReplayPolicy } from "../../../src/core/oauth/types.ts"
+
+const bytes = new Uint8Array([1])
+
+export function member(id: string, capability: Capability = "full"): MemberInfo {
+  return { id, name: id, capability, encryptionKey: bytes }
+}
+
+export const MEMBERS: readonly MemberInfo[] = [member("a"), member("b"), member("c")]
+
+/** The pair of a generation; its refresh token is named by epoch and generation. */
+export function pair(generation: number, changes: Partial<Pair> = {}): Pair {
+  const epoch = changes.epoch ?? 1
+  return {
+    epoch,
+    generation,
+    lineage: `${epoch}.${generation}`,
+    parent: generation === 1 ? null : `${epoch}.${generation - 1}`,
+    accessBox: { algorithm: "none", key: 1, bytes },
+    refreshBox: { algorithm: "none", key: 1, bytes },
+    issuedAtMs: 1_000_000,
+    lifetimeMs: 600_000,
+    refreshLifetimeMs: null,
+    scope: null,
+    subject: null,
+    by: "a",
+    ...changes,
+  }
+}
+
+export function provider(replayPolicy: ReplayPolicy, clientId = "client"): LogEntry {
+  return {
+    type: "provider",
+    secretBox: null,
+    settings: {
+      issuer: "https://as.example",
+      tokenEndpoint: null,
+      clientId,
+      clientAuthentication: "none",
+      scope: null,
+      replayPolicy,
+    },
+  }
+}
+
+export const LOGIN: LogEntry = { type: "login", pair: pair(1) }
+
+export function turn(holder = "a", generation = 1, replaces: number | null = null): LogEntry {
+  return { type: "turn", epoch: 1, generation, holder, replaces }
+}
+
+export function result(generation: number, changes: Partial<Pair> = {}): LogEntry {
+  return { type: "result", pair: pair(generation, changes), turn: null, signature: bytes }
+}
+
+export type ReportOf = Extract<LogEntry, { type: "report" }>["report"]
+
+export function report(number: number, told: ReportOf, holder = "a"): LogEntry {
+  return { type: "report", turn: number, holder, report: told }
+}
+
+export const UNSPENT: ReportOf = { type: "unspent", cause: "ECONNREFUSED" }
+export const REJECTED: ReportOf = { type: "rejected", cause: "invalid_grant", atMs: 5 }
+export const DOUBT: ReportOf = { type: "in-doubt", cause: "TIMEOUT", spent: false, atMs: 5 }
+
+/** Folds entries from index 1 on and fails on one that is ignored. */
+export function state(...entries: readonly LogEntry[]): ClusterState {
+  return entries.reduce(
+    (before, entry, at) => {
+      const { state: after, verdict } = fold(before, entry, { index: at + 1, signed: true })
+      if (verdict.type === "ignored")
+        throw new Error(`entry ${at + 1} was ignored: ${verdict.refusal}`)
+      return after
+    },
+    genesis("cluster", MEMBERS),
+  )
+}
+
+/** Why the state ignores an entry; null: it does not. */
+export function refusal(
+  before: ClusterState,
+  entry: LogEntry,
+  context: Partial<FoldContext> = {},
+): Refusal | null {
+  const folded = fold(before, entry, { index: 99, signed: true, ...context })
+  if (folded.verdict.type === "applied") return null
+  if (folded.state !== before) throw new Error("an ignored entry changed the state")
+  return folded.verdict.refusal
+}

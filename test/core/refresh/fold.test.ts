@@ -1,0 +1,323 @@
+import { describe, expect, test } from "vitest"
+
+import { fold, genesis } from "../../../src/core/refresh/fold.ts"
+import type { LogEntry } from "../../../src/core/refresh/types.ts"
+import {
+  DOUBT,
+  LOGIN,
+  member,
+  MEMBERS,
+  pair,
+  provider,
+  refusal,
+  REJECTED,
+  report,
+  result,
+  state,
+  turn,
+  UNSPENT,
+} from "./fixtures.ts"
+
+const STRICT = provider({ type: "strict" })
+
+describe("login and logout", () => {
+  test("a login names the epoch that it replaces, and becomes generation 1", () => {
+    const after = state(LOGIN)
+
+    expect(after).toMatchObject({ epoch: 1, pair: { generation: 1 }, turn: null, dead: null })
+  })
+
+  test("of two logins at once the second is a no-op", () => {
+    expect(refusal(state(LOGIN), { type: "login", pair: pair(1, { lineage: "other" }) })).toBe(
+      "wrong-epoch",
+    )
+  })
+
+  test.each<[string, LogEntry, string]>([
+    [
+      "an epoch that is not the next",
+      { type: "login", pair: pair(1, { epoch: 3 }) },
+      "wrong-epoch",
+    ],
+    [
+      "a generation above 1",
+      { type: "login", pair: pair(2, { parent: null }) },
+      "wrong-generation",
+    ],
+    ["a parent", { type: "login", pair: pair(1, { parent: "x" }) }, "wrong-parent"],
+    ["a stranger", { type: "login", pair: pair(1, { by: "z" }) }, "not-a-member"],
+  ])("a login with %s is refused", (_, entry, why) => {
+    expect(refusal(genesis("cluster", MEMBERS), entry)).toBe(why)
+  })
+
+  test("a login clears what was latched about the old grant", () => {
+    const dead = state(LOGIN, turn(), report(2, REJECTED))
+
+    const { state: after } = fold(
+      dead,
+      { type: "login", pair: pair(1, { epoch: 2 }) },
+      { index: 9, signed: true },
+    )
+
+    expect(dead.dead).not.toBeNull()
+    expect(after).toMatchObject({ epoch: 2, dead: null, turn: null, failures: 0, retry: null })
+  })
+
+  test("a logout ends the epoch: no pair, no turn, and a later result of it is refused", () => {
+    const after = state(LOGIN, turn(), { type: "logout", epoch: 1 })
+
+    expect(after).toMatchObject({ epoch: 2, pair: null, turn: null })
+    expect(refusal(after, result(2))).toBe("no-pair")
+    expect(refusal(after, turn())).toBe("no-pair")
+  })
+
+  test("a logout that names another epoch, or finds nobody logged in, is refused", () => {
+    expect(refusal(state(LOGIN), { type: "logout", epoch: 2 })).toBe("wrong-epoch")
+    expect(refusal(genesis("cluster", MEMBERS), { type: "logout", epoch: 0 })).toBe("no-pair")
+  })
+
+  test("a result of an epoch that a new login ended is refused", () => {
+    const after = state(LOGIN, turn(), { type: "login", pair: pair(1, { epoch: 2 }) })
+
+    expect(refusal(after, result(2))).toBe("wrong-epoch")
+  })
+})
+
+describe("turns", () => {
+  test("a turn is named by the index of its entry", () => {
+    const after = state(STRICT, LOGIN, turn("b"))
+
+    expect(after.turn).toEqual({
+      number: 3,
+      epoch: 1,
+      generation: 1,
+      holder: "b",
+      replaces: null,
+      doubt: null,
+    })
+  })
+
+  test("while a turn is open no other opens, whoever asks", () => {
+    const open = state(STRICT, LOGIN, turn("b"))
+
+    expect(refusal(open, turn("a"))).toBe("turn-open")
+    expect(refusal(open, turn("b"))).toBe("turn-open")
+  })
+
+  test.each<[string, LogEntry, string]>([
+    ["of another epoch", { ...turn(), epoch: 2 } as LogEntry, "wrong-epoch"],
+    ["of a generation that is not the head", turn("a", 2), "wrong-generation"],
+    ["by a stranger", turn("z"), "not-a-full-member"],
+    ["that replaces one which is not open", turn("a", 1, 7), "not-this-turn"],
+  ])("a turn %s is refused", (_, entry, why) => {
+    expect(refusal(state(STRICT, LOGIN), entry)).toBe(why)
+  })
+
+  test.each(["owner-only", "witness"] as const)(
+    "a member that is %s holds no turn",
+    (capability) => {
+      const members = [...MEMBERS, member("d", capability)]
+      const before = fold(genesis("cluster", members), LOGIN, { index: 1, signed: true }).state
+
+      expect(refusal(before, turn("d"))).toBe("not-a-full-member")
+    },
+  )
+
+  test.each(["strict", "confirm"] as const)("under %s no open turn is taken over", (type) => {
+    expect(refusal(state(provider({ type }), LOGIN, turn("a")), turn("b", 1, 3))).toBe(
+      "not-allowed",
+    )
+  })
+
+  test("under grace no open turn is taken over: the first request may still arrive", () => {
+    const policy = provider({ type: "grace", windowSeconds: 30, answers: "same" })
+
+    expect(refusal(state(policy, LOGIN, turn("a")), turn("b", 1, 3))).toBe("not-allowed")
+  })
+
+  test("without known provider settings no open turn is taken over", () => {
+    expect(refusal(state(LOGIN, turn("a")), turn("b", 1, 2))).toBe("not-allowed")
+  })
+
+  test.each(["reject", "multi-use", "idempotent"] as const)(
+    "under %s an open turn is replaced by one that names it, and its holder is remembered",
+    (type) => {
+      const after = state(provider({ type }), LOGIN, turn("a"), turn("b", 1, 3))
+
+      expect(after).toMatchObject({
+        turn: { number: 4, holder: "b", replaces: 3 },
+        spenders: ["a"],
+      })
+    },
+  )
+
+  test("a takeover that names another turn than the open one is refused", () => {
+    const before = state(provider({ type: "reject" }), LOGIN, turn("a"))
+
+    expect(refusal(before, turn("b", 1, 2))).toBe("turn-open")
+  })
+
+  test("after a dead grant no turn opens", () => {
+    expect(refusal(state(LOGIN, turn(), report(2, REJECTED)), turn())).toBe("dead")
+  })
+
+  test("a new turn clears the wait and the misconfiguration that kept it away", () => {
+    const waiting = state(
+      LOGIN,
+      turn(),
+      report(2, { type: "retry-later", cause: "http_429", notBeforeMs: 9 }),
+      turn(),
+    )
+    const fixed = state(
+      LOGIN,
+      turn(),
+      report(2, { type: "misconfigured", cause: "invalid_client", atMs: 9 }),
+      turn(),
+    )
+
+    expect(waiting).toMatchObject({ retry: null, turn: { number: 4 } })
+    expect(fixed.misconfigured).toBeNull()
+  })
+})
+
+describe("results", () => {
+  test("a result by parent becomes the head, ends the turn and clears every failure", () => {
+    const before = state(STRICT, LOGIN, turn(), report(3, UNSPENT), turn(), report(5, DOUBT))
+
+    const { state: after, verdict } = fold(before, result(2), { index: 9, signed: true })
+
+    expect(verdict).toEqual({ type: "applied" })
+    expect(after).toMatchObject({ pair: { generation: 2 }, turn: null, failures: 0, retry: null })
+  })
+
+  test("a result without an open turn is accepted: a pair that was received is not thrown away", () => {
+    expect(refusal(state(LOGIN), result(2))).toBeNull()
+  })
+
+  test("a late result clears a latched relogin of its epoch", () => {
+    const dead = state(LOGIN, turn(), report(2, REJECTED))
+
+    expect(fold(dead, result(2), { index: 9, signed: true }).state.dead).toBeNull()
+  })
+
+  test.each<[string, LogEntry, string]>([
+    ["of another parent", result(2, { parent: "other" }), "wrong-parent"],
+    ["of the generation that is the head", result(1, { parent: "1.1" }), "wrong-generation"],
+    ["that skips a generation", result(3, { parent: "1.1" }), "wrong-generation"],
+    ["of another epoch", result(2, { epoch: 2, parent: "1.1" }), "wrong-epoch"],
+    ["of a stranger", result(2, { by: "z" }), "not-a-member"],
+  ])("a result %s is refused", (_, entry, why) => {
+    expect(refusal(state(LOGIN), entry)).toBe(why)
+  })
+
+  test("a result without its holder's signature is refused", () => {
+    expect(refusal(state(LOGIN), result(2), { signed: false })).toBe("bad-signature")
+  })
+
+  test("the second copy of a result is a no-op", () => {
+    expect(refusal(state(LOGIN, result(2)), result(2))).toBe("wrong-generation")
+  })
+
+  test("a pair of another account is refused, and one that names nobody keeps the name", () => {
+    const named: LogEntry = { type: "login", pair: pair(1, { subject: "ada" }) }
+
+    expect(refusal(state(named), result(2, { subject: "eve" }))).toBe("wrong-identity")
+    expect(state(named, result(2)).pair?.subject).toBe("ada")
+    expect(state(LOGIN, result(2, { subject: "ada" })).pair?.subject).toBe("ada")
+  })
+
+  test("a removed member may still hand in a pair that fits", () => {
+    const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
+
+    expect(refusal(after, result(2, { by: "b" }))).toBeNull()
+  })
+})
+
+describe("reports", () => {
+  test("unspent ends the turn and counts as a failure", () => {
+    expect(state(LOGIN, turn(), report(2, UNSPENT))).toMatchObject({ turn: null, failures: 1 })
+  })
+
+  test("retry-later gives the whole cluster one time", () => {
+    const told = { type: "retry-later", cause: "http_429", notBeforeMs: 77 } as const
+
+    expect(state(LOGIN, turn(), report(2, told))).toMatchObject({
+      turn: null,
+      failures: 1,
+      retry: { notBeforeMs: 77, cause: "http_429" },
+    })
+  })
+
+  test("in doubt keeps the turn open", () => {
+    const after = state(LOGIN, turn(), report(2, DOUBT))
+
+    expect(after.turn).toMatchObject({
+      number: 2,
+      doubt: { cause: "TIMEOUT", spent: false, sinceMs: 5 },
+    })
+    expect(refusal(after, turn("b"))).toBe("turn-open")
+  })
+
+  test("a refusal of a token that only the holder could have spent latches dead for this generation", () => {
+    expect(state(LOGIN, turn(), report(2, REJECTED))).toMatchObject({
+      turn: null,
+      dead: { epoch: 1, generation: 1, cause: "invalid_grant", atMs: 5 },
+    })
+  })
+
+  test("a refusal after a takeover means spent elsewhere, not dead", () => {
+    const before = state(provider({ type: "reject" }), LOGIN, turn("a"), turn("b", 1, 3))
+
+    const after = fold(before, report(4, REJECTED, "b"), { index: 9, signed: true }).state
+
+    expect(after).toMatchObject({ dead: null, refused: { cause: "invalid_grant" }, turn: null })
+  })
+
+  test("misconfigured stops without ending the login", () => {
+    const told = { type: "misconfigured", cause: "invalid_client", atMs: 3 } as const
+
+    expect(state(LOGIN, turn(), report(2, told))).toMatchObject({
+      turn: null,
+      dead: null,
+      misconfigured: { cause: "invalid_client", atMs: 3 },
+    })
+  })
+
+  test("a report of another turn or by another member is refused", () => {
+    const open = state(LOGIN, turn("a"))
+
+    expect(refusal(open, report(7, UNSPENT))).toBe("not-this-turn")
+    expect(refusal(open, report(2, UNSPENT, "b"))).toBe("not-the-holder")
+    expect(refusal(state(LOGIN), report(2, UNSPENT))).toBe("not-this-turn")
+  })
+})
+
+describe("members, keys and provider", () => {
+  test("removing the holder ends its turn and remembers that it may have spent the token", () => {
+    const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
+
+    expect(after).toMatchObject({ turn: null, spenders: ["b"], removed: ["b"] })
+    expect(after.members.map(({ id }) => id)).toEqual(["a", "c"])
+  })
+
+  test("removing somebody else leaves the turn alone; removing a stranger is refused", () => {
+    expect(state(LOGIN, turn("b"), { type: "remove", member: "c" }).turn?.holder).toBe("b")
+    expect(refusal(state(LOGIN), { type: "remove", member: "z" })).toBe("not-a-member")
+  })
+
+  test("keys are numbered without a gap: the second of two at once is a no-op", () => {
+    const keys = (number: number): LogEntry => ({ type: "keys", keys: { number, wraps: [] } })
+    const after = state(keys(1), keys(2))
+
+    expect(after.keys.map(({ number }) => number)).toEqual([1, 2])
+    expect(refusal(after, keys(2))).toBe("stale-keys")
+    expect(refusal(after, keys(4))).toBe("stale-keys")
+  })
+
+  test("new settings of the same client are taken, those of another account are not", () => {
+    const changed = state(STRICT, provider({ type: "reject" }))
+
+    expect(changed.provider?.settings.replayPolicy.type).toBe("reject")
+    expect(refusal(state(STRICT), provider({ type: "strict" }, "other"))).toBe("not-allowed")
+  })
+})
