@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures and prints. Decides how numbers are put together; what is measured is the neighbours' business.
  *
- * Usage: node cluster/bench/main.ts [--rounds 100] [--warm-ups 10]
+ * Usage: node cluster/bench/main.ts [--rounds 100] [--warm-ups 10] [--gap 50]
  */
 
 import { spawn } from "node:child_process"
@@ -20,6 +20,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "100" },
     "warm-ups": { type: "string", default: "10" },
+    gap: { type: "string", default: "50" },
   },
 })
 
@@ -101,7 +102,11 @@ function report(rounds: readonly Round[]): void {
 }
 
 print(`Node ${process.versions.node}, ${process.platform}, ${availableParallelism()} cores`)
-const options = { rounds: Number(values.rounds), warmUps: Number(values["warm-ups"]) }
+const options = {
+  rounds: Number(values.rounds),
+  warmUps: Number(values["warm-ups"]),
+  gapMs: Number(values.gap),
+}
 print(
   `A refresh that three processes agree on: ${options.rounds} times, each member asks in turn, after ${options.warmUps} to warm up`,
 )

@@ -17,6 +17,8 @@ import type { ServedRefresh, ServerAnswer, ServerQuestion } from "./server.ts"
 export interface RefreshOptions {
   readonly warmUps: number
   readonly rounds: number
+  /** Between two rounds, in ms: what a member tidies up after a refresh is not part of the next one. */
+  readonly gapMs: number
 }
 
 /** One round, in ms. */
@@ -160,6 +162,10 @@ class Watched {
   }
 }
 
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms))
+}
+
 interface Timed {
   readonly askedAt: number
   readonly askerAt: number
@@ -229,6 +235,7 @@ export async function measureRefresh(options: RefreshOptions): Promise<RefreshRe
     for (let at = 0; at < options.warmUps + options.rounds; at += 1) {
       const asker = watched.members[at % watched.members.length] ?? first
       timed.push(await round(watched, bare, asker, at + 1))
+      await pause(options.gapMs)
     }
     const { served, posts, spentTwice } = await server.ask("account", "account")
     const rounds = timed.map((one, at) => roundOf(one, at, served)).slice(options.warmUps)
