@@ -26,6 +26,9 @@ import {
 } from "./guest-protocol.ts"
 import { packageVersion } from "./version.ts"
 
+/** Unread bytes beyond which notes are dropped. */
+const NOTES_BYTES_MAX = 65_536
+
 export interface GuestHandlers {
   /** Something changed. */
   readonly view: (view: HostView) => void
@@ -39,9 +42,11 @@ export interface GuestLink {
   readonly view: HostView
   /** Since when the oldest unanswered request waits, by `performance.now()`; null: none does. */
   readonly waitingSinceMs: number | null
+  /** The host is gone, which may be so before anybody is attached. */
+  readonly ended: boolean
   /** Starts the events; what arrived before is told at once. */
   attach(handlers: GuestHandlers): void
-  /** Sends and forgets. */
+  /** Sends and forgets; dropped while a host that sleeps has many of them unread, since the last ones say the same. */
   note(note: GuestNote): void
   /**
    * What a login brought; null for other calls. The view that came with the answer was told before.
@@ -111,6 +116,10 @@ class Link implements GuestLink {
     return this.#view
   }
 
+  get ended(): boolean {
+    return this.#ended
+  }
+
   get waitingSinceMs(): number | null {
     // In order of their ids: the first is the oldest.
     const [oldest] = this.#requests.values()
@@ -121,11 +130,12 @@ class Link implements GuestLink {
     this.#handlers = handlers
     for (const frame of this.#early) this.#tell(frame)
     this.#early = []
-    if (this.#ended) this.#end()
+    // Not within this call: the caller has not even returned what it is making.
+    if (this.#ended) queueMicrotask(() => this.#end())
   }
 
   note(note: GuestNote): void {
-    this.#send(note)
+    if (this.#socket.writableLength < NOTES_BYTES_MAX) this.#send(note)
   }
 
   call(call: GuestCall, timeoutMs: number): Promise<CurrentToken | null> {

@@ -265,9 +265,12 @@ class Connection {
 
   /** Whatever a guest sends, the worst that follows is the end of its connection. */
   #take(chunk: Uint8Array, handlers: ConnectionHandlers): void {
-    if (!this.#socket.writable) return
     try {
-      for (const value of this.#decoder.push(chunk)) handlers.frame(parseGuestFrame(value))
+      for (const value of this.#decoder.push(chunk)) {
+        // A refusal is still on its way out: nothing that follows may cut it short.
+        if (!this.#socket.writable) return
+        handlers.frame(parseGuestFrame(value))
+      }
     } catch {
       this.close()
     }

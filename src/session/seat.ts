@@ -6,7 +6,7 @@
 import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import { between, type Random } from "../core/base/random.ts"
 import { guestCoordinator } from "../coordination/guest.ts"
-import { connectToHost } from "../machine/guest-socket.ts"
+import { connectToHost, type GuestLink } from "../machine/guest-socket.ts"
 import { machineLock } from "../machine/lock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -33,15 +33,15 @@ export interface SeatParts {
 const OPEN_MS = 10_000
 /** A host that does not greet by then is asleep or stuck, in ms. */
 const GREETING_MS = 3_000
-/** Pauses between attempts, in ms: short while a host starts, longer the longer it takes. Chance keeps rivals apart. */
-const PAUSE_MS = { min: 4, max: 12, growth: 1.5, ceiling: 250 }
+/** Pauses between attempts, in ms, from a third of `max`: longer the longer it takes. Chance keeps rivals apart. */
+const PAUSE_MS = { max: 12, growth: 1.5, ceiling: 250 }
 /** After an attempt that failed for a reason which time alone may not cure, in ms. */
 const TROUBLE_MS = { min: 500, max: 2_000 }
 
-interface Sitting {
+interface Sitting extends Hosted {
   readonly role: "host" | "guest"
-  readonly coordinator: Coordinator
-  close(): Promise<void>
+  /** The host is gone. */
+  lost: boolean
 }
 
 export class Seat {
@@ -50,6 +50,7 @@ export class Seat {
   #sitting: Sitting | null = null
   #seeking: Promise<void> = Promise.resolve()
   #closed = false
+  #endPause: () => void = () => {}
 
   constructor(parts: SeatParts) {
     this.#parts = parts
@@ -74,32 +75,24 @@ export class Seat {
    */
   async take(): Promise<void> {
     const until = this.#parts.clock.nowMs() + OPEN_MS
-    const pause = new Pause(this.#parts)
-    for (;;) {
-      const result = await this.#attempt()
-      if (typeof result !== "string") return this.#sit(result)
+    const pauses = new Pauses(this.#parts.random)
+    while (!this.#sit(await this.#attempt())) {
       if (this.#parts.clock.nowMs() >= until) throw noAnswer(this.#parts.directory.path)
-      await pause.next()
+      await this.#pause(pauses.next())
     }
   }
 
-  /** One try: a guest where somebody answers, the host where the lock is free. */
-  async #attempt(): Promise<Sitting | "starting" | "silent"> {
-    const { directory, clock } = this.#parts
-    const contact = await connectToHost(directory.socket, GREETING_MS)
+  /** One try: a guest where somebody answers, the host where the lock is free. Null: not yet. */
+  async #attempt(): Promise<Sitting | null> {
+    const contact = await connectToHost(this.#parts.directory.socket, GREETING_MS)
     switch (contact.type) {
       case "refused":
         throw contact.error
       case "silent":
-        return "silent"
-      case "link": {
-        const coordinator = guestCoordinator({
-          link: contact.link,
-          clock,
-          lost: () => this.#lost(),
-        })
-        return { role: "guest", coordinator, close: () => coordinator.close() }
-      }
+        this.#switchboard.explain("host_silent")
+        return null
+      case "link":
+        return this.#guest(contact.link)
       case "nobody":
         return this.#host()
       default:
@@ -107,79 +100,93 @@ export class Seat {
     }
   }
 
-  async #host(): Promise<Sitting | "starting"> {
+  #guest(link: GuestLink): Sitting {
+    const coordinator = guestCoordinator({
+      link,
+      clock: this.#parts.clock,
+      lost: () => {
+        sitting.lost = true
+        if (this.#sitting === sitting) this.#again()
+      },
+    })
+    const close = (): Promise<void> => coordinator.close()
+    const sitting: Sitting = { role: "guest", coordinator, lost: link.ended, close }
+    return sitting
+  }
+
+  async #host(): Promise<Sitting | null> {
     const lock = machineLock(this.#parts.directory.hostLock)
     if (!lock.tryAcquire()) {
       lock.close()
-      return "starting"
+      return null
     }
-    return { role: "host", ...(await this.#parts.host(lock)) }
+    return { role: "host", lost: false, ...(await this.#parts.host(lock)) }
   }
 
-  #sit(sitting: Sitting): void {
+  #sit(sitting: Sitting | null): boolean {
+    if (sitting === null || sitting.lost) return false
     this.#sitting = sitting
     this.#switchboard.connect(sitting.coordinator)
+    return true
   }
 
-  #lost(): void {
-    // A guest that loses its host before it sat down finds out here, and goes on seeking all the same.
-    this.#switchboard.disconnect()
+  #again(): void {
     this.#sitting = null
+    this.#switchboard.disconnect()
     if (!this.#closed) this.#seeking = this.#seek()
   }
 
   /** Until there is a seat or the session is closed; nothing that fails here ends it, since callers wait for its end. */
   async #seek(): Promise<void> {
-    const pause = new Pause(this.#parts)
+    const pauses = new Pauses(this.#parts.random)
     while (!this.#closed) {
-      let result: Sitting | "starting" | "silent"
+      let pauseMs = pauses.next()
       try {
-        result = await this.#attempt()
+        const sitting = await this.#attempt()
+        if (this.#closed) return await sitting?.close()
+        if (this.#sit(sitting)) return
       } catch (error) {
         this.#switchboard.explain(isQuorateError(error) ? error.code.toLowerCase() : "internal")
-        await pause.long()
-        continue
+        pauseMs = pauses.long()
       }
-      if (typeof result !== "string") {
-        if (!this.#closed) return this.#sit(result)
-        return result.close()
-      }
-      if (result === "silent") this.#switchboard.explain("host_silent")
-      await pause.next()
+      await this.#pause(pauseMs)
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    const { clock } = this.#parts
+    return new Promise((resolve) => {
+      const cancel = clock.timer(clock.nowMs() + ms, resolve)
+      this.#endPause = () => (cancel(), resolve())
+    })
   }
 
   async #leave(): Promise<void> {
     this.#closed = true
+    this.#endPause()
     await this.#seeking
     await this.#sitting?.close()
   }
 }
 
-class Pause {
-  readonly #clock: Clock
+/** How long to wait between attempts. */
+class Pauses {
   readonly #random: Random
-  #min: number = PAUSE_MS.min
   #max: number = PAUSE_MS.max
 
-  constructor(parts: { readonly clock: Clock; readonly random: Random }) {
-    this.#clock = parts.clock
-    this.#random = parts.random
+  constructor(random: Random) {
+    this.#random = random
   }
 
-  async next(): Promise<void> {
-    await this.#wait(this.#min, this.#max)
+  next(): number {
+    const pause = between(this.#random, this.#max / 3, this.#max)
     this.#max = Math.min(this.#max * PAUSE_MS.growth, PAUSE_MS.ceiling)
-    this.#min = this.#max / 3
+    return pause
   }
 
-  long(): Promise<void> {
-    return this.#wait(TROUBLE_MS.min, TROUBLE_MS.max)
-  }
-
-  #wait(min: number, max: number): Promise<void> {
-    const atMs = this.#clock.nowMs() + between(this.#random, min, max)
-    return new Promise((resolve) => void this.#clock.timer(atMs, resolve))
+  long(): number {
+    return between(this.#random, TROUBLE_MS.min, TROUBLE_MS.max)
   }
 }
 
