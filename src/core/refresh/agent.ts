@@ -84,7 +84,7 @@ export interface AgentOptions {
 type Own =
   | { readonly number: TurnNumber; readonly phase: "fresh" | "found" | "working" | "done" }
   | { readonly number: TurnNumber; readonly phase: "waiting"; readonly untilMs: number }
-  | { readonly number: TurnNumber; readonly phase: "settling"; readonly entry: LogEntry }
+  | { readonly number: TurnNumber; readonly phase: "settling"; readonly entry: ReportEntry }
 
 interface Demand {
   readonly epoch: Epoch
@@ -180,13 +180,7 @@ export class Agent {
         }
         return
       case "outcome":
-        if (this.#own?.number === input.turn) {
-          this.#own = { number: input.turn, phase: "settling", entry: input.entry }
-        } else if (input.entry.type === "result") {
-          // The turn is gone, the pair is not: it is accepted by its parent.
-          this.#kept = [...this.#kept, input.entry]
-        }
-        return
+        return this.#outcome(input.turn, input.entry)
       case "kept":
         this.#kept = [...this.#kept, ...input.results]
         return
@@ -269,6 +263,16 @@ export class Agent {
     }
   }
 
+  #outcome(turn: TurnNumber, entry: ResultEntry | ReportEntry): void {
+    // A pair stands on its own: it is accepted by its parent, whatever has become of the turn meanwhile.
+    if (entry.type === "result") this.#kept = [...this.#kept, entry]
+    if (this.#own?.number !== turn) return
+    this.#own =
+      entry.type === "result"
+        ? { number: turn, phase: "done" }
+        : { number: turn, phase: "settling", entry }
+  }
+
   #settled(key: string, result: Settlement, at: Instant): void {
     if (result === "committed") {
       // What it did shows in the state; if it was a no-op and is still wanted, the plan asks again.
@@ -312,8 +316,7 @@ export class Agent {
         return
       case "settling": {
         const { entry } = own
-        const told =
-          entry.type === "report" && entry.report.type === "in-doubt" && turn.doubt !== null
+        const told = entry.report.type === "in-doubt" && turn.doubt !== null
         if (told) this.#own = { number: own.number, phase: "done" }
         else this.#ensure(`turn ${own.number}`, entry, at)
         return
@@ -387,32 +390,25 @@ export class Agent {
     return this.#state.members.some((member) => member.id === id && member.capability === "full")
   }
 
-  /** The head is the one that is wanted to be replaced, nobody holds a turn, and nothing says that it is hopeless. */
-  #mayTake(wanted: { epoch: Epoch; generation: Generation }): boolean {
+  /** The head is the one to be replaced, nobody holds a turn, and nothing says that it is hopeless. */
+  #isFree(wanted: { epoch: Epoch; generation: Generation }): boolean {
     const { pair, turn, dead, refused } = this.#state
     if (pair === null || turn !== null || dead !== null || refused !== null) return false
-    // A descendant of the head is in our journal: spending the head again would be a replay.
+    // A descendant of the head is in our journal: whoever spent the head again would replay it.
     const descendant = this.#kept.some(({ pair: kept }) => kept.parent === pair.lineage)
-    return (
-      pair.epoch === wanted.epoch &&
-      pair.generation === wanted.generation &&
-      !descendant &&
-      this.#isFull(this.#self)
-    )
+    return pair.epoch === wanted.epoch && pair.generation === wanted.generation && !descendant
+  }
+
+  #mayTake(wanted: { epoch: Epoch; generation: Generation }): boolean {
+    return this.#isFree(wanted) && this.#isFull(this.#self)
   }
 
   #canOpen(
     wanted: { epoch: Epoch; generation: Generation; force?: boolean },
     at: Instant,
   ): boolean {
-    const { pair, turn, dead, refused, misconfigured } = this.#state
-    if (pair === null || turn !== null || dead !== null || refused !== null) return false
-    if (misconfigured !== null && wanted.force !== true) return false
-    return (
-      pair.epoch === wanted.epoch &&
-      pair.generation === wanted.generation &&
-      this.heldUntil(at) === null
-    )
+    if (this.#state.misconfigured !== null && wanted.force !== true) return false
+    return this.#isFree(wanted) && this.heldUntil(at) === null
   }
 
   #ready(key: string, at: Instant): boolean {

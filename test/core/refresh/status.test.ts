@@ -30,7 +30,12 @@ describe("with a valid token a person sees nothing", () => {
     ["without quorum", state(LOGIN), { quorum: false }, "ready no_quorum"],
     ["in doubt", state(LOGIN, turn(), report(2, DOUBT)), {}, "ready in_doubt"],
     ["after the store failed", state(LOGIN), { stopped: true }, "ready store_failed"],
-    ["after the store failed in a turn", state(LOGIN, turn()), { stopped: true }, "ready store_failed"],
+    [
+      "after the store failed in a turn",
+      state(LOGIN, turn()),
+      { stopped: true },
+      "ready store_failed",
+    ],
     [
       "with a refused client",
       state(LOGIN, turn(), report(2, { type: "misconfigured", cause: "invalid_client", atMs: 1 })),

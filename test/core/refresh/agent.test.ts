@@ -1,0 +1,365 @@
+import { describe, expect, test } from "vitest"
+
+import { seededRandom } from "../../../src/core/base/random.ts"
+import {
+  Agent,
+  type AgentEffect,
+  type AgentInput,
+  type ResultEntry,
+} from "../../../src/core/refresh/agent.ts"
+import { fold, genesis } from "../../../src/core/refresh/fold.ts"
+import type { ClusterState, LogEntry, MemberId } from "../../../src/core/refresh/types.ts"
+import {
+  DOUBT,
+  LOGIN,
+  member,
+  MEMBERS,
+  pair,
+  REJECTED,
+  report,
+  result,
+  state,
+  turn,
+  UNSPENT,
+} from "./fixtures.ts"
+
+const KEYS: LogEntry = { type: "keys", keys: { number: 1, wraps: [] } }
+const WALL = 1_000_000
+
+/** One agent with its own folded state and a clock that the test moves. */
+class Bench {
+  readonly agent: Agent
+  now = 0
+  #state: ClusterState
+  #index = 10
+
+  constructor(self: MemberId, initial: ClusterState, leader: MemberId | null = "a") {
+    this.#state = initial
+    this.agent = new Agent({ self }, initial, seededRandom(7))
+    if (leader !== null) this.step({ type: "leader", leader })
+  }
+
+  step(input: AgentInput): readonly AgentEffect[] {
+    return this.agent.step(input, { now: this.now, wall: WALL + this.now })
+  }
+
+  /** Folds the entry as if it had committed. */
+  commit(entry: LogEntry, ours = false): readonly AgentEffect[] {
+    this.#index += 1
+    const folded = fold(this.#state, entry, { index: this.#index, signed: true })
+    this.#state = folded.state
+    return this.step({ type: "applied", entry, ours, ...folded })
+  }
+
+  get open(): number {
+    return this.#state.turn?.number ?? 0
+  }
+
+  demand(force = false): readonly AgentEffect[] {
+    const generation = this.#state.pair?.generation ?? 0
+    return this.step({ type: "demand", epoch: 1, generation, force })
+  }
+}
+
+const LOGGED_IN = state(KEYS, LOGIN)
+const types = (effects: readonly AgentEffect[]): readonly string[] =>
+  effects.map(({ type }) => type)
+
+describe("a demand", () => {
+  test("at the leader becomes a turn of its own", () => {
+    const bench = new Bench("a", LOGGED_IN)
+
+    expect(bench.demand()).toEqual([{ type: "propose", key: "take 1.1", entry: turn("a") }])
+  })
+
+  test("at a follower goes to the leader, again each second, until a turn opens", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    const message = { type: "demand", epoch: 1, generation: 1 }
+
+    expect(bench.demand()).toEqual([{ type: "send", to: "a", message }])
+    expect(bench.demand()).toEqual([])
+    bench.now = 1_000
+    expect(bench.agent.nextWakeAt).toBe(1_000)
+    expect(bench.step({ type: "wake" })).toEqual([{ type: "send", to: "a", message }])
+    bench.commit(turn("c"))
+    bench.now = 2_000
+    expect(bench.step({ type: "wake" })).toEqual([])
+  })
+
+  test("for the next generation is not held back by the last one's pace", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.demand()
+    bench.commit(result(2))
+
+    expect(types(bench.demand())).toEqual(["send"])
+  })
+
+  test("without a leader waits without a timer, and goes out when one is heard", () => {
+    const bench = new Bench("b", LOGGED_IN, null)
+
+    expect(bench.demand()).toEqual([])
+    expect(bench.agent.nextWakeAt).toBeNull()
+    expect(types(bench.step({ type: "leader", leader: "c" }))).toEqual(["send"])
+  })
+
+  test("for a generation that is no longer the head is dropped", () => {
+    const bench = new Bench("a", state(KEYS, LOGIN, result(2)))
+
+    expect(bench.step({ type: "demand", epoch: 1, generation: 1, force: true })).toEqual([])
+    expect(bench.agent.demanding).toBe(false)
+  })
+
+  test("ends when the head moves", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.demand()
+
+    bench.commit(result(2))
+
+    expect(bench.agent.demanding).toBe(false)
+  })
+
+  test("against a dead grant does nothing", () => {
+    expect(new Bench("a", state(KEYS, LOGIN, turn(), report(3, REJECTED))).demand()).toEqual([])
+  })
+
+  test("against a refused client does nothing unless a person insists", () => {
+    const told = { type: "misconfigured", cause: "invalid_client", atMs: 1 } as const
+    const bench = new Bench("a", state(KEYS, LOGIN, turn(), report(3, told)))
+
+    expect(bench.demand()).toEqual([])
+    expect(types(bench.demand(true))).toEqual(["propose"])
+  })
+})
+
+describe("an offer", () => {
+  const asked = (from: MemberId): AgentInput => ({
+    type: "message",
+    from,
+    message: { type: "demand", epoch: 1, generation: 1 },
+  })
+  const offer = { type: "offer", epoch: 1, generation: 1 } as const
+
+  test("goes to the member that asks, once per two seconds", () => {
+    const bench = new Bench("a", LOGGED_IN)
+
+    expect(bench.step(asked("c"))).toEqual([{ type: "send", to: "c", message: offer }])
+    expect(bench.step(asked("b"))).toEqual([])
+    bench.now = 2_000
+    expect(bench.step(asked("b"))).toEqual([{ type: "send", to: "b", message: offer }])
+  })
+
+  test("for a member that may not spend goes to a full one", () => {
+    const members = [member("a", "owner-only"), member("b", "owner-only"), member("c")]
+    const start = fold(genesis("cluster", members), LOGIN, { index: 1, signed: true }).state
+    const bench = new Bench("a", start)
+
+    expect(bench.step(asked("b")).filter(({ type }) => type === "send")).toEqual([
+      { type: "send", to: "c", message: offer },
+    ])
+  })
+
+  test("is made by the leader alone", () => {
+    expect(new Bench("b", LOGGED_IN).step(asked("c"))).toEqual([])
+  })
+
+  test("makes its receiver propose itself, and counts from the leader alone", () => {
+    const bench = new Bench("b", LOGGED_IN)
+
+    expect(bench.step({ type: "message", from: "c", message: offer })).toEqual([])
+    expect(bench.step({ type: "message", from: "a", message: offer })).toEqual([
+      { type: "propose", key: "take 1.1", entry: turn("b") },
+    ])
+  })
+
+  test("is forgotten when a turn opens: it is not taken up again when that turn fails", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.step({ type: "message", from: "a", message: offer })
+    bench.commit(turn("c"))
+
+    expect(bench.commit(report(bench.open, UNSPENT, "c"))).toEqual([])
+  })
+})
+
+describe("a turn of our own", () => {
+  test("that this run proposed is carried, once", () => {
+    const bench = new Bench("b", LOGGED_IN)
+
+    expect(types(bench.commit(turn("b"), true))).toEqual(["carry"])
+    expect(bench.step({ type: "wake" })).toEqual([])
+  })
+
+  test("that an earlier run proposed is judged, never carried", () => {
+    const applied = new Bench("b", LOGGED_IN)
+    const restored = new Bench("b", genesis("cluster", MEMBERS))
+    const opened = new Bench("b", state(KEYS, LOGIN, turn("b")), null)
+
+    expect(types(applied.commit(turn("b"), false))).toEqual(["judge"])
+    expect(
+      types(restored.step({ type: "restored", state: state(KEYS, LOGIN, turn("b")) })),
+    ).toEqual(["judge"])
+    expect(types(opened.step({ type: "wake" }))).toEqual(["judge"])
+  })
+
+  test("of somebody else is left alone", () => {
+    expect(new Bench("b", LOGGED_IN).commit(turn("c"))).toEqual([])
+  })
+
+  test("whose courier still works is asked about again after a moment", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.commit(turn("b"), false)
+
+    expect(bench.step({ type: "busy", turn: bench.open })).toEqual([])
+    expect(bench.agent.nextWakeAt).toBe(250)
+    bench.now = 250
+    expect(types(bench.step({ type: "wake" }))).toEqual(["judge"])
+  })
+
+  test("is reported with what came of it, again after a refusal of the proposal", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.commit(turn("b"), true)
+    const entry = result(2, { by: "b" }) as ResultEntry
+    const key = "kept 1.2"
+
+    expect(bench.step({ type: "outcome", turn: bench.open, entry })).toEqual([
+      { type: "propose", key, entry },
+    ])
+    expect(bench.step({ type: "settled", key, result: "refused" })).toEqual([])
+    bench.now = 300
+    expect(bench.step({ type: "wake" })).toEqual([{ type: "propose", key, entry }])
+    expect(bench.commit(entry)).toEqual([])
+  })
+
+  test("in doubt is reported once and then left to its record", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.commit(turn("b"), true)
+    const entry = report(bench.open, DOUBT, "b") as
+      | ResultEntry
+      | Extract<LogEntry, { type: "report" }>
+
+    expect(types(bench.step({ type: "outcome", turn: bench.open, entry }))).toEqual(["propose"])
+    bench.commit(entry)
+    bench.step({ type: "settled", key: `turn ${bench.open}`, result: "committed" })
+    expect(bench.step({ type: "wake" })).toEqual([])
+    expect(bench.demand(true)).toEqual([])
+  })
+
+  test("that ended before its pair came does not cost the pair", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.commit(turn("b"), true)
+    const number = bench.open
+    bench.commit({ type: "remove", member: "c" })
+    bench.commit(report(number, UNSPENT, "b"))
+
+    const entry = result(2, { by: "b" }) as ResultEntry
+
+    expect(bench.step({ type: "outcome", turn: number, entry }).map(({ type }) => type)).toEqual([
+      "propose",
+    ])
+  })
+})
+
+describe("a pair found in the journal", () => {
+  const kept = result(2, { by: "b" }) as ResultEntry
+
+  test("is offered to the log before anything else", () => {
+    const bench = new Bench("b", LOGGED_IN)
+
+    expect(bench.step({ type: "kept", results: [kept] })).toEqual([
+      { type: "propose", key: "kept 1.2", entry: kept },
+    ])
+  })
+
+  test("keeps its member from spending the parent again", () => {
+    const bench = new Bench("a", LOGGED_IN, null)
+    bench.step({ type: "kept", results: [kept] })
+    bench.demand(true)
+
+    const effects = bench.step({ type: "leader", leader: "a" })
+
+    expect(effects).toEqual([{ type: "propose", key: "kept 1.2", entry: kept }])
+  })
+
+  test("that the log has meanwhile is forgotten", () => {
+    const bench = new Bench("b", LOGGED_IN, null)
+    bench.step({ type: "kept", results: [kept] })
+    bench.commit(result(2))
+
+    expect(bench.step({ type: "leader", leader: "a" })).toEqual([])
+  })
+})
+
+describe("pauses", () => {
+  test("after a failure the next attempt waits at most a second, then twice that", () => {
+    const bench = new Bench("a", LOGGED_IN)
+    bench.demand()
+    bench.commit(turn("b"))
+    bench.step({ type: "settled", key: "take 1.1", result: "committed" })
+    bench.commit(report(bench.open, UNSPENT, "b"))
+
+    const first = bench.agent.heldUntil({ now: 0, wall: WALL })
+
+    expect(first).toBeGreaterThan(0)
+    expect(first).toBeLessThanOrEqual(1_000)
+    expect(bench.agent.nextWakeAt).toBe(first)
+    bench.now = 1_000
+    expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+  })
+
+  test("the server's Retry-After holds every member, by the wall clock", () => {
+    const bench = new Bench("a", LOGGED_IN)
+    bench.commit(turn("b"))
+    const told = { type: "retry-later", cause: "http_429", notBeforeMs: WALL + 30_000 } as const
+    bench.commit(report(bench.open, told, "b"))
+
+    expect(bench.demand()).toEqual([])
+    expect(bench.agent.nextWakeAt).toBe(30_000)
+    bench.now = 29_999
+    expect(bench.step({ type: "wake" })).toEqual([])
+    bench.now = 30_000
+    expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+  })
+})
+
+describe("the schedule", () => {
+  test("an account that nobody uses is not kept fresh", () => {
+    const bench = new Bench("a", LOGGED_IN)
+    bench.now = 10_000_000
+
+    expect(bench.step({ type: "wake" })).toEqual([])
+    expect(bench.agent.nextWakeAt).toBeNull()
+  })
+
+  test("a used one is refreshed between 60 and 75 percent of the token's life", () => {
+    const bench = new Bench("a", LOGGED_IN)
+    bench.step({ type: "used" })
+    const { lifetimeMs } = pair(1)
+
+    const at = bench.agent.nextWakeAt ?? 0
+
+    expect(at / lifetimeMs).toBeGreaterThanOrEqual(0.6)
+    expect(at / lifetimeMs).toBeLessThan(0.75)
+    bench.now = at
+    expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+  })
+
+  test("use counts for one generation: after a refresh somebody must use the account again", () => {
+    const bench = new Bench("a", LOGGED_IN)
+    bench.step({ type: "used" })
+    bench.commit(result(2))
+
+    expect(bench.agent.nextWakeAt).toBeNull()
+  })
+})
+
+describe("keys", () => {
+  test("are made by the leader when there are none, and by nobody else", () => {
+    const empty = genesis("cluster", MEMBERS)
+
+    expect(new Bench("b", empty).step({ type: "wake" })).toEqual([])
+    const leader = new Bench("a", empty, null)
+    expect(leader.step({ type: "leader", leader: "a" })).toEqual([{ type: "make-keys" }])
+    expect(leader.step({ type: "wake" })).toEqual([])
+    leader.commit(KEYS)
+    expect(leader.step({ type: "wake" })).toEqual([])
+  })
+})
