@@ -50,7 +50,7 @@ const HOME: readonly (readonly [pattern: RegExp, room: string])[] = [
   [/^oidc-provider$/, "testing"],
 ]
 /** Where a module may be loaded late: the network and the options' schemas, and the commands of the command line. */
-const MAY_LOAD_LATE = /^src\/(?:session|cli)\//
+const MAY_LOAD_LATE = /^src\/(?:session|cli)\/|^src\/testing\/index\.ts$/
 
 const STATIC = /^(?:import|export)\b[^"';]*?\bfrom\s+["']([^"']+)["']|^import\s+["']([^"']+)["']/gm
 const DYNAMIC = /\bimport\(\s*["']([^"']+)["']\s*\)/g
