@@ -9,7 +9,7 @@ import { readKeyFile } from "../machine/key-file.ts"
 import { openProfileDirectory } from "../machine/profile.ts"
 import { atRest } from "../seal/at-rest.ts"
 import { sqliteView } from "../storage/sqlite.ts"
-import { notInitialized } from "./profile.ts"
+import { notInitialized } from "./record.ts"
 import { publicToken, type Token } from "./types.ts"
 import { openView } from "./view.ts"
 

@@ -6,7 +6,7 @@
 import { QuorateError } from "../core/base/errors.ts"
 import { parseReplayPolicy } from "../core/oauth/policy.ts"
 import type { SessionOptions } from "../wire/options.ts"
-import type { Wanted } from "./profile.ts"
+import type { ProfileRecord } from "./record.ts"
 
 /** @throws QuorateError `INVALID_OPTIONS`. */
 export function checkProfileOption(options: SessionOptions): string {
@@ -22,7 +22,7 @@ export function checkProfileOption(options: SessionOptions): string {
  *
  * @throws QuorateError `INVALID_OPTIONS`.
  */
-export function wantedProvider(options: SessionOptions): Wanted["provider"] {
+export function wantedProvider(options: SessionOptions): ProfileRecord["provider"] {
   const given = options.provider
   if (given === undefined) return null
   const policy = parseReplayPolicy(given.replayPolicy ?? "strict")

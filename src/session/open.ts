@@ -11,7 +11,7 @@ import { openProfileDirectory, type ProfileDirectory } from "../machine/profile.
 import { sqliteView } from "../storage/sqlite.ts"
 import { whileAwake } from "./awake.ts"
 import { checkProfileOption, wantedProvider } from "./guest-options.ts"
-import { notInitialized, openKey, type ProfileRecord, readRecord, refuseOther } from "./profile.ts"
+import { notInitialized, openKey, type ProfileRecord, readRecord, refuseOther } from "./record.ts"
 import { Seat } from "./seat.ts"
 import { ClusterSession } from "./session.ts"
 import type { Session } from "./types.ts"

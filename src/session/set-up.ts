@@ -8,7 +8,8 @@ import type { ProfileDirectory } from "../machine/profile.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import { sqliteStorage } from "../storage/sqlite.ts"
 import type { SessionSettings } from "../wire/options.ts"
-import { openKey, openProfile, type Profile, type Wanted } from "./profile.ts"
+import { openProfile, type Profile, type Wanted } from "./profile.ts"
+import { openKey } from "./record.ts"
 
 /** Takes the profile's lock. @throws QuorateError `HOST_BUSY`. */
 export function hostLock(directory: ProfileDirectory): MachineLock {
