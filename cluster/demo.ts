@@ -86,13 +86,15 @@ async function perform(run: Run, account: Account): Promise<number> {
     run.stop.abort(new Error(what))
   }, LIMIT_MS)
   const redraw = setInterval(() => view.refresh(), REDRAW_MS)
-  await play({ world, story }, run)
-  if (run.exitCode === null) reckoning({ world, story })
-  clearTimeout(limit)
-  clearInterval(redraw)
-  const code = finish(run, { world, story }, view)
-  await world.close(run.stop.signal.aborted ? "now" : "gently")
-  return code
+  try {
+    await play({ world, story }, run)
+    if (run.exitCode === null) reckoning({ world, story })
+    clearTimeout(limit)
+    clearInterval(redraw)
+    return finish(run, { world, story }, view)
+  } finally {
+    await world.close(run.stop.signal.aborted ? "now" : "gently")
+  }
 }
 
 async function play(stage: Stage, run: Run): Promise<void> {

@@ -3,6 +3,7 @@
  * the files through SQLite and for reading only, because any other way would drop the locks of who writes them.
  */
 
+import { existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 
 export interface Attempt {
@@ -11,8 +12,9 @@ export interface Attempt {
   readonly phase: string
 }
 
-/** Every attempt in one journal, those that were fenced off before they sent included. */
+/** Every attempt in one journal, those that were fenced off before they sent included. None where there is no journal yet. */
 export function attempts(courierDb: string): readonly Attempt[] {
+  if (!existsSync(courierDb)) return []
   const db = new DatabaseSync(courierDb, { readOnly: true, timeout: 1_000 })
   try {
     return db

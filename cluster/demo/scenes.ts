@@ -88,7 +88,7 @@ export async function oneRefresh(stage: Stage): Promise<void> {
       world.refresher(head + 1) !== null &&
       world.counts().posts === before + 1,
     seen: () =>
-      `${world.refresher(head + 1)} held the turn; ${world.change(was)}; ` +
+      `${world.refresher(head + 1) ?? "nobody"} held the turn; ${world.change(was)}; ` +
       posts(world.counts().posts - before),
     withinMs: SOON_MS,
   })

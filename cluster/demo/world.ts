@@ -185,7 +185,9 @@ export class World {
 
   #watch(member: Member): void {
     const { seen, token } = member
-    if (token?.here === true) this.#refreshedBy.set(token.generation, member.name)
+    // The first generation is the login's.
+    if (token?.here === true && token.generation > 1)
+      this.#refreshedBy.set(token.generation, member.name)
     if (seen === null) return
     if (seen.generation > 0) this.#knewLogin.add(member.name)
     // Who has not heard of the login yet is right to ask for one; who had it must never ask, not even after a restart.
