@@ -63,7 +63,8 @@ export class ClusterSession implements Session {
     const token = coordinator.token()
     const mode = options.mode ?? "refresh-if-needed"
     if (token !== null && mode !== "force" && this.#serves(token, options)) {
-      coordinator.used()
+      // A reader that may not refresh is no reason to keep the account fresh either.
+      if (mode !== "cached-only") coordinator.used()
       return publicToken(token, "cache")
     }
     if (mode === "cached-only") throw noValidToken()
@@ -194,10 +195,9 @@ export class ClusterSession implements Session {
       try {
         listener(event)
       } catch (error) {
-        // A listener's defect is the application's: it must not stop a member in the middle of its work.
-        queueMicrotask(() => {
-          throw error
-        })
+        // A listener's defect is the application's to see; it stops neither a member in the middle of its work nor the
+        // application, which an uncaught exception would.
+        process.emitWarning(error instanceof Error ? error : String(error))
       }
     }
   }
