@@ -22,9 +22,12 @@ export function usageErrorOf(
   const hint = meant === undefined ? help : `did you mean ${meant}? ${help}`
   switch (error.code) {
     case "commander.help":
-      return usage("a command is missing", `one of ${names.join(", ")}; ${help}`)
+      return usage("a command is missing", `${commandsAre(names)}; ${help}`)
     case "commander.unknownCommand":
-      return usage(unknownCommand(first), meant === undefined ? commandsAre(names) : hint)
+      return usage(
+        unknownCommand(first),
+        meant === undefined ? commandsAre(names) : `did you mean ${meant}? ${commandsAre(names)}`,
+      )
     case "commander.excessArguments":
       return usage(`\`${command ?? "quorate"}\` takes no argument`, hint)
     case "commander.unknownOption":
@@ -37,7 +40,7 @@ export function usageErrorOf(
 }
 
 function commandsAre(names: readonly string[]): string {
-  return `this version has ${names.join(", ")}`
+  return `the commands are ${names.join(", ")}`
 }
 
 /** Short plain words are shown; anything else may be a token. */

@@ -6,7 +6,7 @@
 import { statSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
-import { notInitialized } from "../session/profile.ts"
+import { notInitialized } from "../session/record.ts"
 import type { Session } from "../session/types.ts"
 import { type Context, orInterrupted } from "./context.ts"
 
@@ -28,16 +28,24 @@ export function requireProfile(path: string): void {
   if (found === undefined) throw notInitialized(path)
 }
 
-/** Opens the session, works with it, closes it whatever happens. */
+/** Opens the session, works with it until it is done or a signal ends the command, closes it whatever happens. */
 export async function withSession<T>(
   context: Context,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  requireProfile(context.profile)
+  return keepSession(context, (session) => orInterrupted(work(session), context.signal))
+}
+
+/** The same for `work` that ends by itself when a signal comes. */
+export async function keepSession<T>(
+  { profile }: Context,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  requireProfile(profile)
   const { openSession } = await import("../session/open.ts")
-  const session = await openSession({ profile: context.profile })
+  const session = await openSession({ profile })
   try {
-    return await orInterrupted(work(session), context.signal)
+    return await work(session)
   } finally {
     // The member writes a new token down, and superseded ones off the disk, in the turn after it has served its callers.
     await sleep(1)

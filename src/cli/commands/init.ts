@@ -8,8 +8,9 @@ import { openProfileDirectory, type ProfileDirectory } from "../../machine/profi
 import type { AtRest } from "../../ports/sealer.ts"
 import { atRest } from "../../seal/at-rest.ts"
 import { openIdentity } from "../../seal/identity.ts"
-import { hostLock, setUp } from "../../session/open.ts"
-import { mismatch, type Profile, readRecord } from "../../session/profile.ts"
+import type { Profile } from "../../session/profile.ts"
+import { mismatch, readRecord } from "../../session/record.ts"
+import { hostLock, setUp } from "../../session/set-up.ts"
 import { sqliteView } from "../../storage/sqlite.ts"
 import { parseSessionOptions, type SessionSettings } from "../../wire/options.ts"
 import type { Context } from "../context.ts"
@@ -71,10 +72,9 @@ const OPTION: Readonly<Record<string, string>> = {
 function refuseOther({ record, directory }: Profile, settings: SessionSettings): void {
   const { provider, cluster } = settings
   const { listen } = cluster
-  const wanted = { name: record.name, listen, provider }
-  const field = mismatch(record, wanted)
   const differs =
-    field ?? (listen === null || isDeepStrictEqual(listen, record.listen) ? null : "listen")
+    mismatch(record, { provider }) ??
+    (listen === null || isDeepStrictEqual(listen, record.listen) ? null : "listen")
   if (differs === null) return
   throw new QuorateError(
     "ALREADY_INITIALIZED",

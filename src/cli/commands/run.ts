@@ -1,12 +1,12 @@
 /** `run`: hosts the member in the foreground. Decides what is told meanwhile: never a token, only which one it is. */
 
 import { QuorateError } from "../../core/base/errors.ts"
-import type { SessionEvent } from "../../session/types.ts"
+import type { Session, SessionEvent } from "../../session/types.ts"
 import { abortOf, type Context } from "../context.ts"
 import type { Interrupted } from "../exit.ts"
 import { type JsonObject, statusJson, unixSeconds } from "../json.ts"
 import { clockText, statusLine } from "../text.ts"
-import { withSession } from "../with-session.ts"
+import { keepSession } from "../with-session.ts"
 
 /** Something to tell, in both forms. */
 export interface Told {
@@ -15,33 +15,36 @@ export interface Told {
 }
 
 export async function run(context: Context): Promise<void> {
-  const { output, profile, signal } = context
+  const { output, signal } = context
   const tell = ({ json, text }: Told): void =>
     output.answer(json, `${clockText(Date.now())} ${text}`)
-  await withSession(context, async (session) => {
-    const failed = new AbortController()
-    const watch = (event: SessionEvent): void => {
-      tell(toldOf(event, (id) => nameOf(id)))
-      // Whoever supervises this process can start it again; an idle member would only look alive.
-      const hasStopped = event.type === "status" && event.status.cause === "store_failed"
-      if (hasStopped) failed.abort(storeFailed(profile))
-    }
-    const nameOf = (id: string): string =>
-      session.status().members.find((member) => member.id === id)?.name ?? id
-    const now = session.status()
-    const member = now.members.find(({ self }) => self)?.id ?? null
-    tell({ json: { event: "started", profile, member }, text: `started, profile ${profile}` })
-    tell(toldOf({ type: "status", status: now }, nameOf))
-    const unsubscribe = session.subscribe(watch)
-    await abortOf(AbortSignal.any([signal, failed.signal]))
-    unsubscribe()
-    failed.signal.throwIfAborted()
-  }).catch((error: unknown) => {
-    // Ended as it is meant to end.
-    if (!signal.aborted) throw error
-  })
+  await keepSession(context, (session) => host(session, context, tell))
   const by = (signal.reason as Interrupted).signal
   tell({ json: { event: "stopped", signal: by }, text: `stopped by ${by}` })
+}
+
+/** Until a signal. @throws QuorateError `STORE_UNUSABLE` when the member has stopped. */
+async function host(
+  session: Session,
+  { profile, signal }: Context,
+  tell: (told: Told) => void,
+): Promise<void> {
+  const failed = new AbortController()
+  const nameOf = (id: string): string =>
+    session.status().members.find((member) => member.id === id)?.name ?? id
+  const now = session.status()
+  const member = now.members.find(({ self }) => self)?.id ?? null
+  tell({ json: { event: "started", profile, member }, text: `started, profile ${profile}` })
+  tell(toldOf({ type: "status", status: now }, nameOf))
+  const unsubscribe = session.subscribe((event) => {
+    tell(toldOf(event, nameOf))
+    // Whoever supervises this process can start it again; a member that has stopped would only look alive.
+    const hasStopped = event.type === "status" && event.status.cause === "store_failed"
+    if (hasStopped) failed.abort(storeFailed(profile))
+  })
+  await abortOf(AbortSignal.any([signal, failed.signal]))
+  unsubscribe()
+  failed.signal.throwIfAborted()
 }
 
 /** What is told of an event. */

@@ -5,7 +5,7 @@ import { abortOf, type Context } from "../context.ts"
 import { statusJson } from "../json.ts"
 import type { Output } from "../output.ts"
 import { clockText, statusLine, statusText } from "../text.ts"
-import { settled, withSession } from "../with-session.ts"
+import { keepSession, settled, withSession } from "../with-session.ts"
 
 export interface StatusOptions {
   readonly watch?: boolean
@@ -15,13 +15,12 @@ const REDRAW_MS = 1_000
 
 export async function status(context: Context, options: StatusOptions): Promise<void> {
   const { output, signal } = context
+  if (options.watch === true) return keepSession(context, (session) => watch(session, context))
   const now = await withSession(context, async (session) => {
     await settled(session, signal)
-    if (options.watch !== true) return session.status()
-    await watch(session, context)
-    return null
+    return session.status()
   })
-  if (now !== null) output.answer(statusJson(now), block(now, output))
+  output.answer(statusJson(now), block(now, output))
 }
 
 function block(now: ClusterStatus, output: Output): string {
@@ -30,6 +29,8 @@ function block(now: ClusterStatus, output: Output): string {
 
 /** Until a signal, or until nobody reads any more. */
 async function watch(session: Session, { output, signal }: Context): Promise<void> {
+  // A signal ends the wait too: what is known then is shown all the same.
+  await settled(session, signal).catch(() => {})
   const show = output.drawable ? drawing(output) : lines(output)
   const update = (): void => show(session.status())
   update()

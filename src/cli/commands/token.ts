@@ -1,12 +1,13 @@
 /** `token`: prints an access token that is valid now. Decides when the store's copy serves and when a member must run. */
 
 import { QuorateError } from "../../core/base/errors.ts"
+import { readCachedToken } from "../../session/cached.ts"
 import type { Session, Token } from "../../session/types.ts"
-import { readCachedToken, serves } from "../cached.ts"
 import type { Context } from "../context.ts"
 import { usage } from "../failure.ts"
 import { readInput } from "../input.ts"
 import { tokenJson } from "../json.ts"
+import { serves } from "../serves.ts"
 import { requireProfile, withSession } from "../with-session.ts"
 
 export interface TokenOptions {
