@@ -135,7 +135,7 @@ function finish(run: Run, { world, story }: Stage, view: LiveScreen): number {
     run.exitCode === null
       ? `${held} of ${claims.length} claims held, in ${(durationMs / 1_000).toFixed(1)} s.`
       : String(run.stop.signal.reason instanceof Error ? run.stop.signal.reason.message : "")
-  view.end(claims, verdict)
+  view.end(claims, verdict, ok)
   if (run.json) {
     const counts = world.counts()
     const report = {

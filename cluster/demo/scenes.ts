@@ -154,6 +154,15 @@ export async function cutOff(stage: Stage): Promise<void> {
   } finally {
     clearInterval(use)
   }
+  if (server === null) return
+  // A token that lives for seconds would be refreshed by itself while the server's counters are read.
+  const last = world.generation(lonely) + 1
+  await story.doing("a long-lived token", world.get(lonely, "force"))
+  await story.until(
+    "every member to have it",
+    () => world.members.every((one) => world.generation(one) >= last),
+    SOON_MS,
+  )
 }
 
 /** Where the life of a token is not ours to choose, the others are made to refresh. */

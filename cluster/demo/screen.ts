@@ -107,9 +107,8 @@ function terminal({ output, elapsedMs, table }: ScreenOptions, paint: Paint): Li
     },
     line: (text) => line(`  ${text}`),
     claim: ({ ok, name, detail }) => line(`  ${mark(ok)} ${name}: ${detail}`, ok ? GREEN : RED),
-    end: (claims, verdict) => {
-      const failed = claims.some(({ ok }) => !ok)
-      output.write(`\n${summary(claims)}\n${paint(verdict, failed ? RED : GREEN)}\n`)
+    end: (claims, verdict, ok) => {
+      output.write(`\n${summary(claims)}\n${paint(verdict, ok ? GREEN : RED)}\n`)
     },
     refresh: () => {
       if (drawn > 0) output.write(`${erase()}${below()}`)

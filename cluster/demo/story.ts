@@ -15,7 +15,7 @@ export interface Screen {
   line(text: string): void
   claim(claim: Claim): void
   /** The last words; nothing is drawn after them. */
-  end(claims: readonly Claim[], verdict: string): void
+  end(claims: readonly Claim[], verdict: string, ok: boolean): void
 }
 
 export interface Expectation {
