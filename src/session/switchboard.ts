@@ -42,6 +42,7 @@ export class Switchboard implements Coordinator {
   #unsubscribe: () => void = () => {}
   /** As it was when the last host was lost. */
   #token: CurrentToken | null = null
+  #announced: CurrentToken | null = null
   #status: ClusterStatus = { ...STATUS_ZERO, cause: "starting" }
   #provider: ProviderSettings | null = null
   #trouble = "host_lost"
@@ -57,11 +58,10 @@ export class Switchboard implements Coordinator {
   /** From now on `coordinator` speaks: listeners hear what has changed, and what is still wanted is asked for again. */
   connect(coordinator: Coordinator): void {
     if (this.#closed) return
-    const before = this.#token
     this.#current = coordinator
-    this.#unsubscribe = coordinator.subscribe((event) => this.#emit(event))
+    this.#unsubscribe = coordinator.subscribe((event) => this.#tell(event))
     const token = coordinator.token()
-    if (!sameToken(before, token)) this.#emit({ type: "token", token })
+    this.#tell({ type: "token", token })
     this.#emit({ type: "status", status: coordinator.status() })
     const demand = this.#demand
     if (demand !== null && this.#clock.nowMs() - demand.atMs < DEMAND_MS && older(demand, token)) {
@@ -189,6 +189,15 @@ export class Switchboard implements Coordinator {
       })
       this.#waiters.add(waiter)
     })
+  }
+
+  /** A host that has just started tells of the token it found, which is no news for those who have it. */
+  #tell(event: CoordinatorEvent): void {
+    if (event.type === "token") {
+      if (sameToken(event.token, this.#announced)) return
+      this.#announced = event.token
+    }
+    this.#emit(event)
   }
 
   #emit(event: CoordinatorEvent): void {
