@@ -18,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await runProgram(argv, output, signals.signal)
     // `run` and `status --watch` return when a signal ends them: no failure to tell.
     if (signals.signal.aborted) return exitCodeOf(signals.signal.reason)
-    return output.failed ? 1 : 0
+    return (await output.flushed()) ? 0 : 1
   } catch (error) {
     // Whatever an interrupted command fails with, the signal is why.
     const said: unknown = signals.signal.aborted ? signals.signal.reason : error

@@ -43,15 +43,20 @@ export class Output {
     this.#streams = streams
     streams.stdout.on("error", (error: NodeJS.ErrnoException) => {
       // `quorate status | head`: the reader has what it wanted. A full disk is another matter.
-      if (error.code !== "EPIPE") this.#failed = true
+      if (error.code !== "EPIPE" && !this.#gone.signal.aborted) this.#failed = true
       this.#gone.abort()
     })
     streams.stderr.on("error", () => {})
   }
 
-  /** True when the answer could not be written, for another reason than that nobody wants it. */
-  get failed(): boolean {
-    return this.#failed
+  /** Waits until all is written. @returns false when it could not be, for another reason than that nobody reads it. */
+  async flushed(): Promise<boolean> {
+    if (!this.#gone.signal.aborted) {
+      await new Promise((resolve) => this.#streams.stdout.write("", resolve))
+      // A failed write is told in the turn after it.
+      await new Promise(setImmediate)
+    }
+    return !this.#failed
   }
 
   /** Aborted when nobody reads stdout any more. */
