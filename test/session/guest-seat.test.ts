@@ -1,6 +1,7 @@
 // Seats in one process: a second session of a profile is a guest of the first; test/process/session has real processes.
 
 import { existsSync, renameSync } from "node:fs"
+import { createConnection } from "node:net"
 import { join } from "node:path"
 
 import { expect, test, vi } from "vitest"
@@ -8,7 +9,9 @@ import { expect, test, vi } from "vitest"
 import type { SessionEvent } from "../../src/index.ts"
 import { hostLock } from "../../src/session/open.ts"
 import { readCachedToken } from "../../src/session/cached.ts"
+import { PROTOCOL } from "../../src/machine/guest-protocol.ts"
 import { openProfileDirectory } from "../../src/machine/profile.ts"
+import { encodeFrame } from "../../src/wire/frame.ts"
 import { directory, loggedIn, login, open, server } from "./profiles.ts"
 
 test("a second session of the same process is a guest, and can do all that the first can", async () => {
@@ -27,6 +30,24 @@ test("a second session of the same process is a guest, and can do all that the f
   await guest.logout()
   await expect(host.getToken()).rejects.toMatchObject({ code: "LOGIN_REQUIRED" })
   await expect(guest.getToken()).rejects.toMatchObject({ code: "LOGIN_REQUIRED" })
+})
+
+test("nothing that a guest is told holds a refresh token", async () => {
+  const as = await server()
+  const { session: host, profile, refreshToken } = await loggedIn(as)
+  const socket = createConnection({ path: openProfileDirectory(profile).socket })
+  const chunks: Buffer[] = []
+  socket.on("data", (chunk) => chunks.push(chunk))
+  socket.write(encodeFrame({ type: "hello", protocol: PROTOCOL, version: "1" }))
+  socket.write(encodeFrame({ type: "request", id: 1, call: { type: "look" } }))
+
+  const { accessToken } = await host.getToken({ mode: "force" })
+
+  const heard = (): string => Buffer.concat(chunks).toString("latin1")
+  await vi.waitFor(() => expect(heard()).toContain(accessToken))
+  socket.destroy()
+  expect(heard()).not.toContain(refreshToken)
+  expect(heard()).not.toMatch(/refreshToken|refresh_token/)
 })
 
 test("a guest that closes leaves the host alone", async () => {
