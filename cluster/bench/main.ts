@@ -101,6 +101,15 @@ function report(rounds: readonly Round[]): void {
   )
 }
 
+/** @returns its exit code. */
+async function raftAlone(): Promise<number | null> {
+  print("The core of Raft alone, in one process")
+  const raft = spawn(process.execPath, [RAFT], { stdio: ["ignore", "pipe", "inherit"] })
+  raft.stdout.setEncoding("utf8").on("data", (text: string) => process.stdout.write(`  ${text}`))
+  const [code] = (await once(raft, "close")) as [number | null]
+  return code
+}
+
 print(`Node ${process.versions.node}, ${process.platform}, ${availableParallelism()} cores`)
 const options = {
   rounds: Number(values.rounds),
@@ -110,11 +119,12 @@ const options = {
 print(
   `A refresh that three processes agree on: ${options.rounds} times, each member asks in turn, after ${options.warmUps} to warm up`,
 )
-const { rounds, posts, spentTwice } = await measureRefresh(options)
-report(rounds)
-print(`  ${posts} POSTs in all, ${spentTwice} tokens spent twice`)
-print("The core of Raft alone, in one process")
-const raft = spawn(process.execPath, [RAFT], { stdio: ["ignore", "pipe", "inherit"] })
-raft.stdout.setEncoding("utf8").on("data", (text: string) => process.stdout.write(`  ${text}`))
-const [code] = (await once(raft, "close")) as [number | null]
-process.exitCode = code === 0 && spentTwice === 0 ? 0 : 1
+try {
+  const { rounds, posts, spentTwice } = await measureRefresh(options)
+  report(rounds)
+  print(`  ${posts} POSTs in all, ${spentTwice} tokens spent twice`)
+  process.exitCode = (await raftAlone()) === 0 && spentTwice === 0 ? 0 : 1
+} catch (error) {
+  process.stderr.write(`broken off: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}

@@ -124,6 +124,8 @@ class Watched {
   readonly members: readonly Member[]
   readonly #at = new Map<string, number>()
   #look = (): void => undefined
+  #fail: (error: Error) => void = () => undefined
+  #failure: Error | null = null
 
   constructor(profiles: ReadonlyMap<string, string>, issuer: string, clientId: string) {
     this.members = [...profiles].map(
@@ -135,9 +137,7 @@ class Watched {
             if (token !== null) this.#at.set(`${name} ${token.generation}`, token.at)
             this.#look()
           },
-          died: (_, how) => {
-            throw new Error(`${name} ended (${how})`)
-          },
+          died: (_, how) => this.stop(new Error(`${name} ended (${how})`)),
         }),
     )
   }
@@ -146,10 +146,21 @@ class Watched {
     return this.#at.get(`${member.name} ${generation}`)
   }
 
+  /** Whoever waits, now or later, fails with this. */
+  stop(error: Error): void {
+    this.#failure ??= error
+    this.#fail(this.#failure)
+  }
+
   /** Resolves with the moment at which the last member had it. */
   all(generation: number): Promise<number> {
+    if (this.#failure !== null) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error("a member did not follow")), PATIENCE_MS)
+      this.#fail = (error) => {
+        clearTimeout(late)
+        reject(error)
+      }
       this.#look = () => {
         const times = this.members.map((one) => this.at(one, generation) ?? Number.NaN)
         if (times.some(Number.isNaN)) return
@@ -215,6 +226,8 @@ export async function measureRefresh(options: RefreshOptions): Promise<RefreshRe
   const founded = found(NAMES, { issuer, clientId }, (_, to) => loopback(port.get(to) ?? 0))
   const profiles = new Map([...founded.directories].map(([name, { path }]) => [name, path]))
   const watched = new Watched(profiles, issuer, clientId)
+  const interrupted = (): void => watched.stop(new Error("interrupted"))
+  process.once("SIGINT", interrupted)
   try {
     await Promise.all(watched.members.map((one) => one.start()))
     const [first] = watched.members
@@ -241,6 +254,7 @@ export async function measureRefresh(options: RefreshOptions): Promise<RefreshRe
     const rounds = timed.map((one, at) => roundOf(one, at, served)).slice(options.warmUps)
     return { rounds, posts, spentTwice }
   } finally {
+    process.off("SIGINT", interrupted)
     await Promise.allSettled(watched.members.map((one) => one.close()))
     server.close()
     founded.remove()

@@ -26,7 +26,7 @@ export function found(
   address: (from: string, to: string) => string,
 ): Founded {
   // Made with mode 0700.
-  const root = mkdtempSync(join(tmpdir(), "quorate-"))
+  const root = mkdtempSync(join(tmpdir(), "quorate-demo-"))
   const remove = (): void => rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   try {
     const profiles = names.map((name) => {
