@@ -1,4 +1,4 @@
-/** Exit codes. Decides which number each end of a command gets; the numbers are the contract of README, "Exit codes". */
+/** Exit codes. Decides which number each end of a command gets; the numbers are the contract, and in `quorate --help`. */
 
 import { type ErrorKind, isQuorateError } from "../core/base/errors.ts"
 

@@ -42,8 +42,13 @@ export function causeText(cause: string): string {
   return Object.hasOwn(CAUSE, cause) ? (CAUSE[cause] ?? cause) : cause.replaceAll("_", " ")
 }
 
-/** The block of `status`, without a final line feed. */
-export function statusText(status: ClusterStatus, nowMs: number, paint: Painter): string {
+/** The block of `status`, without a final line feed. `key` says where the profile's key is kept. */
+export function statusText(
+  status: ClusterStatus,
+  nowMs: number,
+  paint: Painter,
+  key: string,
+): string {
   const holder = nameOf(status, status.holder)
   const stage = stageText(status.stage, status.cause, holder)
   const rows: (readonly [string, string])[] = []
@@ -55,6 +60,7 @@ export function statusText(status: ClusterStatus, nowMs: number, paint: Painter)
   rows.push(["token", tokenText(status, nowMs)])
   if (holder !== null) rows.push(["refreshes", holder])
   rows.push(["cluster", clusterText(status, nowMs)])
+  rows.push(["key", key])
   const lines = rows.map(([label, text]) => `  ${paint("faint", label.padEnd(13))}${text}`)
   return [
     paint(STAGE[status.stage].paint, stage),

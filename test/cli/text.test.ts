@@ -18,7 +18,7 @@ test("a status reads like this", () => {
     nextAttemptAtMs: 1_712_000,
   } as const
 
-  expect(statusText(status, 1_700_000, plain).split("\n")).toEqual([
+  expect(statusText(status, 1_700_000, plain, "in a file").split("\n")).toEqual([
     "Connecting...",
     "  because      too few members are reachable to agree",
     "  since        1 min 40 s ago",
@@ -26,6 +26,7 @@ test("a status reads like this", () => {
     "  token        generation 3 of login 1, expired 1 min 40 s ago",
     "  refreshes    desk",
     "  cluster      no quorum, led by desk, heard 3 min 20 s ago",
+    "  key          in a file",
     "",
     "NAME               ROLE     LINK       GENERATION  HEARD  ID",
     "laptop (this one)  voter    connected  3           -      z6MkA.1",

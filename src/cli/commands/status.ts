@@ -1,5 +1,8 @@
 /** `status`: what is going on, once or for as long as somebody watches. Decides when something is worth a new line. */
 
+import { existsSync } from "node:fs"
+
+import { profileDirectory } from "../../machine/profile.ts"
 import type { ClusterStatus, Session } from "../../session/types.ts"
 import { abortOf, type Context } from "../context.ts"
 import { statusJson } from "../json.ts"
@@ -20,18 +23,22 @@ export async function status(context: Context, options: StatusOptions): Promise<
     await settled(session, signal)
     return session.status()
   })
-  output.answer(statusJson(now), block(now, output))
+  output.answer(statusJson(now), block(now, context))
 }
 
-function block(now: ClusterStatus, output: Output): string {
-  return statusText(now, Date.now(), (paint, text) => output.paint(paint, text))
+function block(now: ClusterStatus, { output, profile }: Context): string {
+  // Whoever relies on a keychain must see that there is none.
+  const { keyFile } = profileDirectory(profile)
+  const key = existsSync(keyFile) ? `in the file ${keyFile}` : "in the keychain"
+  return statusText(now, Date.now(), (paint, text) => output.paint(paint, text), key)
 }
 
 /** Until a signal, or until nobody reads any more. */
-async function watch(session: Session, { output, signal }: Context): Promise<void> {
+async function watch(session: Session, context: Context): Promise<void> {
+  const { output, signal } = context
   // A signal ends the wait too: what is known then is shown all the same.
   await settled(session, signal).catch(() => {})
-  const show = output.drawable ? drawing(output) : lines(output)
+  const show = output.drawable ? drawing(context) : lines(output)
   const update = (): void => show(session.status())
   update()
   const unsubscribe = session.subscribe(update)
@@ -44,11 +51,11 @@ async function watch(session: Session, { output, signal }: Context): Promise<voi
   }
 }
 
-function drawing(output: Output): (now: ClusterStatus) => void {
+function drawing(context: Context): (now: ClusterStatus) => void {
   let drawn = 0
   return (now) => {
-    const text = block(now, output)
-    output.redraw(drawn, text)
+    const text = block(now, context)
+    context.output.redraw(drawn, text)
     drawn = text.split("\n").length
   }
 }
