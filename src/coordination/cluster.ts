@@ -102,6 +102,7 @@ class Cluster implements Coordinator {
     this.#run = Buffer.from(crypto.randomBytes(9)).toString("base64url")
     this.#replica = new Replica(parts, parts.clusterId, parts.members)
     this.#replica.restore(persisted.snapshot.data)
+    this.#announced = this.#replica.token
     this.#peers = new Peers(self, clock)
     this.#submissions = new Submissions(
       clock,

@@ -3,10 +3,7 @@
  * runner; the suites are given one. Only the authorization server needs `oidc-provider`, and loads it when it is started.
  */
 
-import type {
-  AuthorizationServer,
-  AuthorizationServerOptions,
-} from "./authorization-server.ts"
+import type { AuthorizationServer, AuthorizationServerOptions } from "./authorization-server.ts"
 
 export { memberClock, virtualScheduler } from "./clock.ts"
 export type { MemberClock, MemberClockOptions, Scheduler } from "./clock.ts"

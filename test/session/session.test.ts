@@ -205,7 +205,7 @@ test("a listener that throws disturbs neither the member nor the other listeners
   const as = await server()
   const { session } = await loggedIn(as)
   const seen: number[] = []
-  const warned = vi.fn()
+  const warned = vi.fn<(warning: Error) => void>()
   process.once("warning", warned)
   session.subscribe(() => {
     throw new Error("mine")

@@ -198,11 +198,8 @@ test("a member inside a string is not mistaken for a member", () => {
 })
 
 test("broken strings without end cost no more than a few walks", () => {
-  const startedAt = performance.now()
-
-  salvageMembers('\\"'.repeat(500_000))
-
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  // A walk per quote would be a million walks of a million characters, and never end within the test's time.
+  expect(salvageMembers('\\"'.repeat(500_000))).toEqual({})
 })
 
 test("UTF-8 is read as the platform reads it", () => {

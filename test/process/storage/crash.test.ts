@@ -64,10 +64,10 @@ function lastIndex(): number {
 test("every acknowledged write is there after kill -9, and at most one more", async () => {
   for (let round = 0; round < 5; round += 1) {
     const host = writer()
-    await host.line()
+    const first = await host.line()
     await sleep(20 * round)
     host.process.kill("SIGKILL")
-    const acknowledged = Number((await host.rest()).at(-1))
+    const acknowledged = Number((await host.rest()).at(-1) ?? first)
 
     const found = lastIndex()
 
