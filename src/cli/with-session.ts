@@ -47,8 +47,6 @@ export async function keepSession<T>(
   try {
     return await work(session)
   } finally {
-    // The member writes a new token down, and superseded ones off the disk, in the turn after it has served its callers.
-    await sleep(1)
     await session.close()
   }
 }

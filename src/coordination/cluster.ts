@@ -11,7 +11,7 @@ import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import type { Random } from "../core/base/random.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
 import { Agent, type AgentEffect, type AgentInput, type Instant } from "../core/refresh/agent.ts"
-import { deriveStage } from "../core/refresh/status.ts"
+import { deriveStage, type StageOf } from "../core/refresh/status.ts"
 import type {
   AttemptKey,
   ClusterState,
@@ -40,6 +40,7 @@ import { RaftDriver } from "./driver.ts"
 import { nextKeys } from "./keys.ts"
 import { Peers } from "./peers.ts"
 import { Replica, secretContext } from "./replica.ts"
+import { StageWatch } from "./stage-watch.ts"
 import { Submissions } from "./submissions.ts"
 
 export interface ClusterParts {
@@ -75,6 +76,7 @@ class Cluster implements Coordinator {
   readonly #driver: RaftDriver
   readonly #peers: Peers
   readonly #submissions: Submissions
+  readonly #stages: StageWatch
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
   /** Proposals of the agent in flight: id to intention. */
   readonly #intentions = new Map<string, string>()
@@ -84,12 +86,11 @@ class Cluster implements Coordinator {
   /** Term of the newest applied entry. */
   #settledTerm = 0
   #endpoint: { of: ClusterState["provider"]; value: TokenEndpoint } | null = null
-  #stage: { stage: string; cause: string | null; sinceMs: number } | null = null
   #stopped: unknown = null
   #closed = false
   #cancelTimer: () => void = () => {}
-  #cancelExpiry: () => void = () => {}
   #cancelCompaction: () => void = () => {}
+  #compactionDue = false
   #announced: CurrentToken | null = null
 
   constructor(parts: ClusterParts) {
@@ -104,6 +105,11 @@ class Cluster implements Coordinator {
     this.#replica.restore(persisted.snapshot.data)
     this.#announced = this.#replica.token
     this.#peers = new Peers(self, clock)
+    this.#stages = new StageWatch(
+      clock,
+      () => this.#stage(),
+      () => this.#emit({ type: "status", status: this.status() }),
+    )
     this.#submissions = new Submissions(
       clock,
       () => this.#name(),
@@ -208,8 +214,9 @@ class Cluster implements Coordinator {
     const { state } = this.#replica
     const raft = this.#driver.status
     const at = this.#now()
-    const { stage, cause, sinceMs } = this.#currentStage(at)
-    const held = this.#agent.demanding ? this.#agent.heldUntil(at) : null
+    const { stage, cause, sinceMs } = this.#stages.current()
+    const trying = this.#agent.demanding && stage !== "relogin"
+    const held = trying ? this.#agent.heldUntil(at) : null
     const token = this.#replica.token
     const seen = raft.leaderSeenAt
     const learner = raft.config.learners.includes(this.#parts.self)
@@ -239,6 +246,7 @@ class Cluster implements Coordinator {
 
   async close(): Promise<void> {
     if (this.#closed) return
+    if (this.#compactionDue) this.#compact()
     this.#closed = true
     this.#silence()
     await this.#parts.transport?.close()
@@ -270,6 +278,7 @@ class Cluster implements Coordinator {
   }
 
   #compact(): void {
+    this.#compactionDue = false
     const { applied, snapshotIndex } = this.#driver.status
     if (applied <= snapshotIndex || this.#stopped !== null) return
     this.#driver.input({ type: "compact", index: applied, data: this.#replica.snapshot() })
@@ -283,6 +292,7 @@ class Cluster implements Coordinator {
     this.#emit({ type: "token", token })
     // Superseded refresh tokens leave the disk, and a restart without quorum still knows the head. After the callers.
     const { clock } = this.#parts
+    this.#compactionDue = true
     this.#cancelCompaction()
     this.#cancelCompaction = clock.timer(clock.nowMs(), () => this.#compact())
     const { epoch, pair } = this.#replica.state
@@ -429,41 +439,22 @@ class Cluster implements Coordinator {
     this.#watchStage()
   }
 
-  #currentStage(at: Instant): {
-    stage: ClusterStatus["stage"]
-    cause: string | null
-    sinceMs: number
-  } {
-    const derived = deriveStage({
+  #stage(): StageOf {
+    const { term, quorum } = this.#driver.status
+    return deriveStage({
       state: this.#replica.state,
-      wallMs: at.wall,
-      quorum: this.#driver.status.quorum,
-      settled: this.#settledTerm === this.#driver.status.term,
+      wallMs: this.#parts.clock.wallMs(),
+      quorum,
+      settled: term > 0 && this.#settledTerm === term,
       demanding: this.#agent.demanding,
       stopped: this.#stopped !== null,
     })
-    const known = this.#stage
-    const same = known !== null && known.stage === derived.stage && known.cause === derived.cause
-    const sinceMs = same ? known.sinceMs : at.wall
-    this.#stage = { ...derived, sinceMs }
-    return { ...derived, sinceMs }
   }
 
   /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
   #watchStage(): void {
     if (this.#listeners.size === 0 || this.#closed) return
-    const before = this.#stage
-    const at = this.#now()
-    this.#currentStage(at)
-    if (before?.stage !== this.#stage?.stage || before?.cause !== this.#stage?.cause) {
-      this.#emit({ type: "status", status: this.status() })
-    }
-    this.#cancelExpiry()
-    const ends = this.#replica.token?.expiresAtMs ?? 0
-    if (ends > at.wall) {
-      const when = at.now + (ends - at.wall)
-      this.#cancelExpiry = this.#parts.clock.timer(when, () => this.#watchStage())
-    }
+    this.#stages.look(this.#replica.token?.expiresAtMs ?? null)
   }
 
   #emit(event: CoordinatorEvent): void {
@@ -474,7 +465,7 @@ class Cluster implements Coordinator {
     this.#driver.close()
     this.#submissions.close()
     this.#cancelTimer()
-    this.#cancelExpiry()
+    this.#stages.stop()
     this.#cancelCompaction()
   }
 

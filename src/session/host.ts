@@ -68,6 +68,7 @@ async function serve(
       close: async () => {
         try {
           await unlessCarrying(coordinator)
+          renewView(coordinator, storage, profile)
           await guests.close()
           await coordinator.close()
         } finally {
@@ -82,8 +83,12 @@ async function serve(
   }
 }
 
-/** A host that was killed may have committed a token that it did not write down for readers without a host. */
+/**
+ * Writes the token down for readers without a host where that was left undone: by a host that was killed, or by this one
+ * when it closes in the same moment.
+ */
 function renewView(coordinator: Coordinator, storage: Storage, profile: Profile): void {
+  if (coordinator.status().cause === "store_failed") return
   const token = coordinator.token()
   const bytes = storage.readBlob("view")
   if (token === null && bytes === null) return

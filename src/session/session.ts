@@ -222,7 +222,7 @@ function noValidToken(): QuorateError {
 
 function loginRequired(cause: string | null): QuorateError {
   return new QuorateError("LOGIN_REQUIRED", "login", `a login is needed (${cause ?? "unknown"})`, {
-    hint: "run `quorate login`",
+    hint: "run `quorate login --import FILE`",
   })
 }
 
