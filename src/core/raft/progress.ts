@@ -25,6 +25,8 @@ export interface Progress {
   inflight: Inflight | null
   /** The commit index it is known to have heard of. */
   commit: Index
+  /** The commit index it was told while it still owed an answer to entries. */
+  noticed: Index
   /** When it last answered in this term. */
   heardAt: Millis
 }
@@ -36,7 +38,7 @@ export function isFree(progress: Progress): boolean {
 }
 
 export function newProgress(next: Index, now: Millis): Progress {
-  return { match: 0, next, inflight: null, commit: 0, heardAt: now }
+  return { match: 0, next, inflight: null, commit: 0, noticed: 0, heardAt: now }
 }
 
 /** The peer holds everything up to `index`. Late and repeated answers change nothing they should not. */
@@ -49,6 +51,12 @@ export function acknowledge(progress: Progress, index: Index): void {
     case "append":
       if (index < inflight.last) return
       progress.commit = Math.max(progress.commit, Math.min(inflight.commit, index))
+      if (progress.noticed > progress.commit) {
+        // The answer to the notice is still to come.
+        const commit = progress.noticed
+        progress.inflight = { type: "append", last: inflight.last, commit, holds: false }
+        return
+      }
       break
     case "snapshot":
       // Not only the exact index: a peer that got there another way leaves the snapshot state too (etcd raft#110).

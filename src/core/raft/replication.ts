@@ -61,6 +61,7 @@ export function probeAgain(leader: Leader, id: NodeId): void {
   if (progress === undefined) return
   progress.inflight = null
   progress.commit = 0
+  progress.noticed = 0
 }
 
 /** Sends what each peer lacks, entries or knowledge of the commit index, unless it still owes an answer. */
@@ -69,7 +70,21 @@ export function pump(s: State, leader: Leader): void {
     const entries = progress.next <= s.log.lastIndex && isFree(progress)
     const news = progress.commit < s.commit && progress.inflight === null
     if (entries || news) sendNext(s, to, progress, true)
+    else notice(s, to, progress)
   }
+}
+
+/**
+ * Tells a peer of a commit although it still owes an answer to entries: its disk may be the slowest, and its application
+ * waits for nothing but this. A peer that never got the entries refuses, which is stale by then and changes nothing.
+ */
+function notice(s: State, to: NodeId, progress: Progress): void {
+  const { inflight } = progress
+  if (inflight?.type !== "append" || !inflight.holds) return
+  const commit = Math.min(s.commit, inflight.last)
+  if (commit <= Math.max(progress.commit, progress.noticed, inflight.commit)) return
+  if (s.log.termAt(inflight.last) === null) return
+  progress.noticed = sendAppend(s, to, inflight.last, [])
 }
 
 function sendNext(s: State, to: NodeId, progress: Progress, withEntries: boolean): void {

@@ -211,7 +211,10 @@ describe("the leader", () => {
     const next = bench.ack("b", 1)
 
     expect(early).toEqual([])
-    expect(next).toMatchObject([{ prevIndex: 1, entries: [{ id: "x" }, { id: "y" }], commit: 1 }])
+    expect(next).toMatchObject([
+      { prevIndex: 1, entries: [{ id: "x" }, { id: "y" }], commit: 1 },
+      { prevIndex: 1, entries: [], commit: 1 },
+    ])
   })
 
   test("entries do not wait for the answer to a commit notice", () => {
@@ -220,10 +223,24 @@ describe("the leader", () => {
 
     const effects = bench.propose("x")
 
-    expect(notice).toMatchObject([{ entries: [], commit: 1 }])
+    expect(notice).toMatchObject([
+      { entries: [], commit: 1 },
+      { entries: [], commit: 1 },
+    ])
     expect(effects.send).toMatchObject([{ to: "b", message: { prevIndex: 1, commit: 1 } }])
     expect(bench.ack("b", 1)).toEqual([])
     expect(bench.ack("b", 2)).toMatchObject([{ entries: [], commit: 2 }])
+  })
+
+  test("a notice to a peer that never got the entries is refused, and the refusal changes nothing", () => {
+    const bench = leaderOver([])
+    bench.propose("x")
+    bench.ack("b", 1)
+
+    const after = bench.hear("c", refusalOf(bench.status.term, 1, 0, 0))
+
+    expect(after).toEqual([])
+    expect(bench.ack("c", 1)).toMatchObject([{ prevIndex: 1, entries: [{ id: "x" }], commit: 1 }])
   })
 
   test("sends no more bytes than allowed, but at least one entry", () => {
