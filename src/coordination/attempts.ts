@@ -5,9 +5,16 @@
  */
 
 import type { Exchange, Outcome, TokenResponse } from "../core/oauth/types.ts"
-import type { ReportEntry, ResultEntry } from "../core/refresh/agent.ts"
 import { resultStatement } from "../core/refresh/statement.ts"
-import type { AttemptKey, MemberId, Pair, Report, Turn, TurnNumber } from "../core/refresh/types.ts"
+import type {
+  AttemptKey,
+  MemberId,
+  Pair,
+  Report,
+  ReportEntry,
+  ResultEntry,
+  Turn,
+} from "../core/refresh/types.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Courier } from "../ports/courier.ts"
 import type { Crypto, Identity, Keyring } from "../ports/sealer.ts"
@@ -28,13 +35,14 @@ export interface AttemptParts {
 /** Assumed when the server does not say: the most common value, and refreshed well before it ends. */
 export const ASSUMED_LIFETIME_MS = 3_600_000
 
-export type Attempted = ResultEntry | ReportEntry | "busy"
+/** `busy`: the courier still works. `unsent`: a second send did not leave; what the first one did is still unknown. */
+export type Attempted = ResultEntry | ReportEntry | "busy" | "unsent"
 
-const keyOfTurn = (turn: Turn): AttemptKey => ({
+const keyOf = (turn: Turn, attempt: number): AttemptKey => ({
   epoch: turn.epoch,
   generation: turn.generation,
   turn: turn.number,
-  attempt: 1,
+  attempt,
 })
 
 export class Attempts {
@@ -44,7 +52,7 @@ export class Attempts {
     this.#parts = parts
   }
 
-  /** Spends the head's refresh token under a turn that is ours, committed and applied. */
+  /** Spends the head's refresh token under a turn that is ours, committed and applied; again when it is in doubt. */
   async carry(turn: Turn): Promise<Attempted> {
     const { courier, replica } = this.#parts
     const head = replica.state.pair
@@ -52,49 +60,55 @@ export class Attempts {
     if (head === null || head.generation !== turn.generation || endpoint === null) {
       return this.judge(turn)
     }
+    const again = turn.doubt !== null
+    const key = keyOf(turn, again ? courier.latest(keyOf(turn, 1)) + 1 : 1)
     let request
     try {
       request = await endpoint.prepare(replica.refreshToken(head))
     } catch {
       // Nothing was sent. The record says so before the log does: a void, then the report.
-      return this.judge(turn, "prepare_failed")
+      return again ? "unsent" : this.judge(turn, "prepare_failed")
     }
-    const result = await courier.carry(keyOfTurn(turn), request)
+    const result = await courier.carry(key, request)
     switch (result.type) {
       case "answered":
-        return this.#judged(turn, head, result.exchange)
+        return this.#judged(turn, head, result.exchange, key.attempt)
       case "unsent":
-        return this.judge(turn, result.cause)
+        return again ? "unsent" : this.judge(turn, result.cause)
       case "in-doubt":
-        return this.#report(turn, this.#doubt(result.cause, false))
+        return this.#report(turn, this.#doubt(result.cause, { sends: sendsOf(key.attempt) }))
       default:
         return result satisfies never
     }
   }
 
-  /** What the record says about a turn that we hold, and fences it off where it says nothing. */
+  /** What the records say about a turn that we hold; the first attempt is fenced off where nothing is said. */
   async judge(turn: Turn, cause = "found_unsent"): Promise<Attempted> {
-    const { courier, replica } = this.#parts
-    const judgement = courier.judge(keyOfTurn(turn))
-    if (judgement.type === "busy") return "busy"
-    const { record } = judgement
-    switch (record.type) {
-      case "none":
-      case "void":
-        return this.#report(turn, { type: "unspent", cause })
-      case "sending":
-        return this.#report(turn, this.#doubt("courier_died", false))
-      case "answered": {
-        const head = replica.state.pair
-        const kept = courier.kept().find(({ key }) => key.turn === turn.number)
-        if (head === null || kept === undefined) {
-          return this.#report(turn, this.#doubt("record_unreadable", true))
-        }
-        return this.#judged(turn, head, kept.exchange)
+    const { courier } = this.#parts
+    // From the newest down: an attempt that did not leave says nothing of the one before it.
+    for (let attempt = Math.max(1, courier.latest(keyOf(turn, 1))); attempt >= 1; attempt -= 1) {
+      const judgement = courier.judge(keyOf(turn, attempt))
+      if (judgement.type === "busy") return "busy"
+      const { record } = judgement
+      if (record.type === "sending") {
+        return this.#report(turn, this.#doubt("courier_died", { sends: sendsOf(attempt) }))
       }
-      default:
-        return record satisfies never
+      if (record.type === "answered") return this.#answered(turn, attempt)
     }
+    return this.#report(turn, { type: "unspent", cause })
+  }
+
+  async #answered(turn: Turn, attempt: number): Promise<Attempted> {
+    const { courier, replica } = this.#parts
+    const head = replica.state.pair
+    const kept = courier
+      .kept()
+      .find(({ key }) => key.turn === turn.number && key.attempt === attempt)
+    if (head === null || kept === undefined) {
+      const sends = sendsOf(attempt)
+      return this.#report(turn, this.#doubt("record_unreadable", { spent: true, sends }))
+    }
+    return this.#judged(turn, head, kept.exchange, attempt)
   }
 
   /** Pairs in the journal that follow the head: received once, and perhaps never committed. */
@@ -108,21 +122,30 @@ export class Attempts {
       if (key.epoch !== head.epoch || key.generation !== head.generation) continue
       const outcome = await endpoint.interpret(exchange)
       if (outcome.type === "granted") {
-        results.push(this.#result(head, exchange, outcome.tokens, key.turn))
+        results.push(this.#result(head, exchange, outcome.tokens, key))
       }
     }
     return results
   }
 
-  async #judged(turn: Turn, head: Pair, exchange: Exchange): Promise<Attempted> {
+  async #judged(turn: Turn, head: Pair, exchange: Exchange, attempt: number): Promise<Attempted> {
     const endpoint = this.#parts.endpoint()
-    if (endpoint === null) return this.#report(turn, this.#doubt("no_provider", true))
+    const sent = { sends: sendsOf(attempt), sentAtMs: exchange.startedAtMs }
+    if (endpoint === null) {
+      return this.#report(turn, this.#doubt("no_provider", { ...sent, spent: true }))
+    }
     const outcome = await endpoint.interpret(exchange)
-    if (outcome.type === "granted") return this.#result(head, exchange, outcome.tokens, turn.number)
-    return this.#report(turn, this.#told(outcome))
+    if (outcome.type === "granted") {
+      const replaced = turn.replaces !== null
+      return this.#result(head, exchange, outcome.tokens, keyOf(turn, attempt), replaced)
+    }
+    return this.#report(turn, this.#told(outcome, sent))
   }
 
-  #told(outcome: Exclude<Outcome, { type: "granted" }>): Report {
+  #told(
+    outcome: Exclude<Outcome, { type: "granted" }>,
+    sent: { readonly sends: number; readonly sentAtMs: number },
+  ): Report {
     const { cause } = outcome
     const atMs = this.#parts.clock.wallMs()
     switch (outcome.type) {
@@ -130,12 +153,12 @@ export class Attempts {
         return { type: "unspent", cause }
       case "retry-later":
         return outcome.maybeSpent
-          ? this.#doubt(cause, false)
+          ? this.#doubt(cause, sent)
           : { type: "retry-later", cause, notBeforeMs: atMs + outcome.delayMs }
       case "rejected":
         return { type: "rejected", cause, atMs }
       case "in-doubt":
-        return this.#doubt(cause, outcome.spent)
+        return this.#doubt(cause, { ...sent, spent: outcome.spent })
       case "misconfigured":
         return { type: "misconfigured", cause, atMs }
       default:
@@ -143,15 +166,29 @@ export class Attempts {
     }
   }
 
-  #doubt(cause: string, spent: boolean): Report {
-    return { type: "in-doubt", cause, spent, atMs: this.#parts.clock.wallMs() }
+  #doubt(
+    cause: string,
+    known: {
+      readonly sends: number
+      readonly spent?: boolean
+      readonly sentAtMs?: number
+    },
+  ): Report {
+    const { sends, spent = false, sentAtMs = null } = known
+    return { type: "in-doubt", cause, spent, atMs: this.#parts.clock.wallMs(), sentAtMs, sends }
   }
 
   #report(turn: Turn, report: Report): ReportEntry {
     return { type: "report", turn: turn.number, holder: this.#parts.self, report }
   }
 
-  #result(head: Pair, exchange: Exchange, tokens: TokenResponse, turn: TurnNumber): ResultEntry {
+  #result(
+    head: Pair,
+    exchange: Exchange,
+    tokens: TokenResponse,
+    key: AttemptKey,
+    replaced = false,
+  ): ResultEntry {
     const { crypto, identity, replica, self } = this.#parts
     const { clusterId } = replica.state
     // Omitted means kept (RFC 6749 §5.1, §6): the same refresh token, the same scope.
@@ -163,11 +200,17 @@ export class Attempts {
       refreshToken,
       tokens: { ...tokens, scope: tokens.scope ?? head.scope },
       issuedAtMs: exchange.startedAtMs,
+      resent: key.attempt > 1 || replaced,
       by: self,
     })
-    const statement = Buffer.from(resultStatement(clusterId, pair, turn), "utf8")
-    return { type: "result", pair, turn, signature: identity.sign(statement) }
+    const statement = Buffer.from(resultStatement(clusterId, pair, key.turn), "utf8")
+    return { type: "result", pair, turn: key.turn, signature: identity.sign(statement) }
   }
+}
+
+/** The first attempt is one send, any later one that left is the second: a third is never made. */
+function sendsOf(attempt: number): number {
+  return Math.min(attempt, 2)
 }
 
 export interface PairParts {
@@ -177,6 +220,7 @@ export interface PairParts {
   readonly refreshToken: string
   readonly tokens: TokenResponse
   readonly issuedAtMs: number
+  readonly resent: boolean
   readonly by: MemberId
 }
 
@@ -204,6 +248,7 @@ export function sealPair(
       tokens.refreshExpiresInSeconds === null ? null : tokens.refreshExpiresInSeconds * 1_000,
     scope: tokens.scope,
     subject: tokens.subject,
+    resent: parts.resent,
     by: parts.by,
   }
 }

@@ -5,16 +5,16 @@
  * Everything but the token endpoint is synchronous, and nothing here looks at a real clock: the simulator runs this file.
  */
 
-import { isDeepStrictEqual } from "node:util"
-
 import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import type { Random } from "../core/base/random.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
-import { Agent, type AgentEffect, type AgentInput, type Instant } from "../core/refresh/agent.ts"
+import { Agent, type AgentEffect, type AgentInput } from "../core/refresh/agent.ts"
+import type { LastResort } from "../core/refresh/doubt.ts"
 import { deriveStage, type StageOf } from "../core/refresh/status.ts"
 import type {
   AttemptKey,
   ClusterState,
+  Instant,
   LogEntry,
   MemberId,
   MemberInfo,
@@ -35,11 +35,12 @@ import type { Storage } from "../ports/storage.ts"
 import type { TokenEndpoint } from "../ports/token-endpoint.ts"
 import type { Transport, WireMessage } from "../ports/transport.ts"
 import { encodeEntry } from "../wire/entries.ts"
-import { type Attempted, Attempts, sealPair } from "./attempts.ts"
+import { Account } from "./account.ts"
+import { type Attempted, Attempts } from "./attempts.ts"
 import { RaftDriver } from "./driver.ts"
 import { nextKeys } from "./keys.ts"
 import { Peers } from "./peers.ts"
-import { Replica, secretContext } from "./replica.ts"
+import { Replica } from "./replica.ts"
 import { StageWatch } from "./stage-watch.ts"
 import { Submissions } from "./submissions.ts"
 
@@ -58,8 +59,14 @@ export interface ClusterParts {
   readonly crypto: Crypto
   readonly identity: Identity
   readonly raft: Omit<RaftOptions, "self">
+  /** What a holder in doubt does under `strict` just before the access token ends. */
+  readonly lastResort: LastResort
 }
 
+/** Compaction syncs: it lets the other members' acknowledgements, and the next caller, go first. */
+const TIDY_AFTER_MS = 50
+/** A caller that waits without quorum has the peers tried again, at most this often. */
+const KICK_MS = 1_000
 /** A log without a new head is compacted when it is this long. */
 const COMPACT_AFTER = 32
 
@@ -76,6 +83,7 @@ class Cluster implements Coordinator {
   readonly #driver: RaftDriver
   readonly #peers: Peers
   readonly #submissions: Submissions
+  readonly #account: Account
   readonly #stages: StageWatch
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
   /** Proposals of the agent in flight: id to intention. */
@@ -91,6 +99,7 @@ class Cluster implements Coordinator {
   #cancelTimer: () => void = () => {}
   #cancelCompaction: () => void = () => {}
   #compactionDue = false
+  #kickAtMs = -Infinity
   #announced: CurrentToken | null = null
 
   constructor(parts: ClusterParts) {
@@ -115,7 +124,8 @@ class Cluster implements Coordinator {
       () => this.#name(),
       (id, entry) => this.#propose(id, entry),
     )
-    this.#agent = new Agent({ self }, this.#replica.state, random)
+    this.#account = new Account(parts, this.#replica, this.#submissions)
+    this.#agent = new Agent({ self, lastResort: parts.lastResort }, this.#replica.state, random)
     this.#attempts = new Attempts({
       ...parts,
       replica: this.#replica,
@@ -146,6 +156,11 @@ class Cluster implements Coordinator {
   }
 
   demand(epoch: number, generation: number, force: boolean): void {
+    const { clock, transport } = this.#parts
+    if (!this.#driver.status.quorum && clock.nowMs() >= this.#kickAtMs) {
+      this.#kickAtMs = clock.nowMs() + KICK_MS
+      transport?.kick()
+    }
     this.#decide({ type: "demand", epoch, generation, force })
   }
 
@@ -154,60 +169,19 @@ class Cluster implements Coordinator {
   }
 
   provider(): ProviderSettings | null {
-    return this.#replica.state.provider?.settings ?? null
+    return this.#account.provider()
   }
 
-  async configure(settings: ProviderSettings, clientSecret: string | null): Promise<void> {
-    const known = this.provider()
-    const same = known !== null && isDeepStrictEqual(known, settings)
-    if (same && this.#replica.clientSecret() === clientSecret) return
-    await this.#submissions.until(() => this.#replica.state.keys.length > 0)
-    const { clusterId } = this.#parts
-    const secretBox =
-      clientSecret === null
-        ? null
-        : this.#replica.keyring.seal(Buffer.from(clientSecret, "utf8"), secretContext(clusterId))
-    const verdict = await this.#submissions.submit({ type: "provider", settings, secretBox })
-    if (verdict.type === "ignored") {
-      throw new QuorateError(
-        "PROVIDER_MISMATCH",
-        "usage",
-        "the cluster belongs to another authorization server or client",
-        { hint: "use the settings of the other members, or a profile of its own" },
-      )
-    }
+  configure(settings: ProviderSettings, clientSecret: string | null): Promise<void> {
+    return this.#account.configure(settings, clientSecret)
   }
 
-  async login(login: LoginTokens): Promise<CurrentToken> {
-    const { refreshToken } = login.tokens
-    if (refreshToken === null) {
-      throw new QuorateError("USAGE", "usage", "the token response has no refresh_token")
-    }
-    await this.#submissions.until(() => this.#replica.state.keys.length > 0)
-    const epoch = this.#replica.state.epoch + 1
-    const pair = sealPair(this.#parts.clusterId, this.#replica.keyring, this.#parts.crypto, {
-      epoch,
-      generation: 1,
-      parent: null,
-      refreshToken,
-      tokens: login.tokens,
-      issuedAtMs: login.issuedAtMs,
-      by: this.#parts.self,
-    })
-    const verdict = await this.#submissions.submit({ type: "login", pair })
-    const token = this.#replica.token
-    if (verdict.type === "ignored" || token === null || token.epoch !== epoch) {
-      throw new QuorateError("TIMEOUT", "retryable", "another login came first; it is in use now", {
-        hint: "check `quorate status`, then log in again if it is the wrong account",
-      })
-    }
-    return token
+  login(login: LoginTokens): Promise<CurrentToken> {
+    return this.#account.login(login)
   }
 
-  async logout(): Promise<void> {
-    const { epoch, pair } = this.#replica.state
-    if (pair === null) return
-    await this.#submissions.submit({ type: "logout", epoch })
+  logout(): Promise<void> {
+    return this.#account.logout()
   }
 
   status(): ClusterStatus {
@@ -294,7 +268,7 @@ class Cluster implements Coordinator {
     const { clock } = this.#parts
     this.#compactionDue = true
     this.#cancelCompaction()
-    this.#cancelCompaction = clock.timer(clock.nowMs(), () => this.#compact())
+    this.#cancelCompaction = clock.timer(clock.nowMs() + TIDY_AFTER_MS, () => this.#compact())
     const { epoch, pair } = this.#replica.state
     const generation = pair?.generation ?? 0
     for (const id of this.#peers.connected()) {
@@ -374,11 +348,8 @@ class Cluster implements Coordinator {
     try {
       const entry = await work(turn)
       const { number } = turn
-      this.#decide(
-        entry === "busy"
-          ? { type: "busy", turn: number }
-          : { type: "outcome", turn: number, entry },
-      )
+      if (entry === "busy" || entry === "unsent") this.#decide({ type: entry, turn: number })
+      else this.#decide({ type: "outcome", turn: number, entry })
     } catch (error) {
       // The journal failed, or the keys do not fit: nobody can say what this member did, so it stops.
       this.#stop(error)

@@ -65,6 +65,10 @@ class InlineCourier implements Courier {
     }
   }
 
+  latest(turn: Omit<AttemptKey, "attempt">): number {
+    return this.#parts.journal.latest(turn)
+  }
+
   kept(): readonly { readonly key: AttemptKey; readonly exchange: Exchange }[] {
     return this.#parts.journal.answered().flatMap(({ key, sealed }) => {
       const exchange = this.#open(key, sealed)

@@ -22,6 +22,8 @@ export interface Courier {
   carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult>
   /** Takes the lock, reads, fences an attempt without a row, and lets go. */
   judge(key: AttemptKey): Judgement
+  /** The highest attempt of the turn that has a record; 0: none. */
+  latest(turn: Omit<AttemptKey, "attempt">): number
   /** Exchanges that are kept and that the log may not have yet, oldest first. */
   kept(): readonly { readonly key: AttemptKey; readonly exchange: Exchange }[]
   /** The pair is in the log. */

@@ -8,6 +8,8 @@ import type { AttemptKey, AttemptRecord } from "../core/refresh/types.ts"
 /** Synchronous and durable when it returns. @throws QuorateError kind `store` on any I/O error. */
 export interface Journal {
   read(key: AttemptKey): AttemptRecord
+  /** The highest attempt of the turn that has a row; 0: none. */
+  latest(turn: Omit<AttemptKey, "attempt">): number
   /** Inserts `sending` unless the attempt, or a later one of the same turn, has a row. False: not claimed, send nothing. */
   claim(key: AttemptKey): boolean
   /** `sending` becomes `answered` with the sealed exchange. */

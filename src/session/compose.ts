@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from "node:fs"
 
 import { QuorateError } from "../core/base/errors.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
+import type { LastResort } from "../core/refresh/doubt.ts"
 import type { MemberId, MemberInfo } from "../core/refresh/types.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
 import { inlineCourier } from "../courier/inline.ts"
@@ -30,6 +31,7 @@ export interface ComposeOptions {
   readonly listen: readonly string[]
   /** Path of the members file; null: the profile's own, where there is one. */
   readonly members: string | null
+  readonly lastResort: LastResort
 }
 
 /** Fits a loopback and a home network: a lost leader is noticed in 1 s to 2 s. */
@@ -179,17 +181,21 @@ export async function compose(
     crypto: nodeCrypto,
     identity,
     raft: PACING,
+    lastResort: options.lastResort,
   })
   keepView(coordinator, storage, profile)
   return coordinator
 }
+
+/** Writing syncs: it lets the other members' acknowledgements go first. A host that closes before writes at once. */
+const VIEW_AFTER_MS = 50
 
 /** Writes each new token for readers without a host, after those who wait for it were served. */
 function keepView(coordinator: Coordinator, storage: Storage, profile: Profile): void {
   coordinator.subscribe((event) => {
     if (event.type !== "token") return
     const { token } = event
-    systemClock.timer(systemClock.nowMs(), () => {
+    systemClock.timer(systemClock.nowMs() + VIEW_AFTER_MS, () => {
       try {
         storage.writeBlob("view", sealView(token, profile.atRest))
       } catch {

@@ -41,7 +41,11 @@ export async function hostProfile(
       const profile = openProfile(directory, storage, sealed, wanted(settings))
       const { listen } = profile.record
       const { members } = settings.cluster
-      const coordinator = await compose(profile, storage, { listen, members })
+      const coordinator = await compose(profile, storage, {
+        listen,
+        members,
+        lastResort: settings.lastResort,
+      })
       return await serve(coordinator, storage, profile, lock)
     } catch (error) {
       storage.close()

@@ -53,6 +53,12 @@ export function sqliteJournal(path: string, nowMs: () => number = Date.now): Jou
 
   return {
     read: (key) => read(key, recordOf),
+    latest: ({ epoch, generation, turn }) =>
+      file.read((db) => {
+        const sql = `SELECT COALESCE(MAX(attempt), 0) AS attempt FROM attempt
+          WHERE epoch = ? AND generation = ? AND turn = ?`
+        return integerOf(db.prepare(sql).get(epoch, generation, turn) ?? {}, "attempt")
+      }),
     claim: (key) =>
       run(
         `INSERT INTO attempt (phase, at_ms, epoch, generation, turn, attempt)

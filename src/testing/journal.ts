@@ -37,6 +37,12 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
       // A tombstone of a spent token whose exchange is gone: to whoever still asks, bytes may have left.
       return record.type === "settled" ? { type: "sending" } : structuredClone(record)
     },
+    latest: (turn) => {
+      disk.check(handle)
+      const first = { ...turn, attempt: 1 }
+      const mine = rows().filter((row) => isOrFollows(row.key, first))
+      return Math.max(0, ...mine.map(({ key }) => key.attempt))
+    },
     claim: (key) => {
       disk.check(handle)
       return !rows().some((row) => isOrFollows(row.key, key)) && put(key, { type: "sending" })

@@ -9,11 +9,15 @@
 import { createHash } from "node:crypto"
 
 import { below, between, type Random, seededRandom } from "../core/base/random.ts"
+import { formatReplayPolicy } from "../core/oauth/policy.ts"
 import type { ReplayPolicy } from "../core/oauth/types.ts"
+import type { LastResort } from "../core/refresh/doubt.ts"
+import { type Action, ACTIONS, nameOf, type Stage } from "./swarm-faults.ts"
 import { type SimulatedMember, simulatedWorld, type World } from "./world.ts"
 
 export interface SwarmReport {
   readonly seed: number
+  readonly policy: string
   /** What went wrong, in words; empty when all held. */
   readonly violations: readonly string[]
   /** The last lines of what happened, readable. */
@@ -33,24 +37,31 @@ const CHAOS_MS = 40 * 60_000
 const CALM_MS = 12 * 60_000
 const TRACE_LINES = 200
 
-type Action = readonly [name: string, weight: number, act: (story: Story) => void]
+const STRICT: ReplayPolicy = { type: "strict" }
+const POLICIES: readonly ReplayPolicy[] = [
+  { type: "reject" },
+  { type: "multi-use" },
+  { type: "confirm" },
+  { type: "idempotent" },
+  { type: "grace", windowSeconds: 30, answers: "same" },
+  { type: "grace", windowSeconds: 60, answers: "new" },
+]
 
 /** Runs one seed to its end. */
-export async function runSeed(
-  seed: number,
-  policy: ReplayPolicy = { type: "strict" },
-): Promise<SwarmReport> {
-  const story = new Story(seed, policy)
+export async function runSeed(seed: number): Promise<SwarmReport> {
+  const story = new Story(seed)
   await story.run()
   return story.report()
 }
 
-class Story {
+class Story implements Stage {
   readonly random: Random
   readonly world: World
   readonly trace: string[] = []
   readonly violations: string[] = []
   readonly faults: Record<string, number> = {}
+  readonly policy: ReplayPolicy
+  readonly #lastResort: LastResort
   readonly #seed: number
   readonly #hash = createHash("sha256")
   readonly #heads = new Map<SimulatedMember, { epoch: number; generation: number }>()
@@ -63,16 +74,20 @@ class Story {
   #revokedLiving = 0
   #chaos = true
 
-  constructor(seed: number, policy: ReplayPolicy) {
+  constructor(seed: number) {
     this.#seed = seed
     this.random = seededRandom(seed)
     const { random } = this
+    this.policy = random() < 0.5 ? STRICT : (POLICIES[below(random, POLICIES.length)] ?? STRICT)
+    this.#lastResort = random() < 0.5 ? "resend" : "ask"
     this.world = simulatedWorld({
       random,
       members: [1, 2, 3, 3, 3, 5][below(random, 6)] ?? 3,
-      policy,
+      policy: this.policy,
       lifetimeSeconds: [300, 600, 1_800][below(random, 3)] ?? 600,
       courierSurvives: random() < 0.5,
+      lastResort: this.#lastResort,
+      observe: (line) => this.note(line),
       onRevoked: (family, current) => this.#familyDied(family, current),
     })
     // Swarm testing (Groce et al. 2012): each seed leaves most kinds of faults out, so that rare pairs meet.
@@ -130,6 +145,7 @@ class Story {
   report(): SwarmReport {
     return {
       seed: this.#seed,
+      policy: formatReplayPolicy(this.policy),
       violations: this.violations,
       trace: this.trace,
       hash: this.#hash.digest("hex"),
@@ -149,7 +165,7 @@ class Story {
     coordinator.used()
     const wallMs = 1_800_000_000_000 + this.world.scheduler.nowMs
     if (force || token.expiresAtMs <= wallMs + 5_000) {
-      this.note(`${name(this, member)} demands a successor of ${token.generation}`)
+      this.note(`${nameOf(this, member)} demands a successor of ${token.generation}`)
       coordinator.demand(token.epoch, token.generation, force)
     }
   }
@@ -167,7 +183,7 @@ class Story {
       clientId: "simulated",
       clientAuthentication: "none" as const,
       scope: null,
-      replayPolicy: { type: "strict" } as const,
+      replayPolicy: this.policy,
     }
     const tokens = {
       accessToken: minted.accessToken,
@@ -178,7 +194,7 @@ class Story {
       refreshExpiresInSeconds: null,
       subject: null,
     }
-    this.note(`${name(this, member)} logs in`)
+    this.note(`${nameOf(this, member)} logs in`)
     const login = async (): Promise<void> => {
       try {
         await coordinator.configure(settings, null)
@@ -222,7 +238,8 @@ class Story {
   #check(): void {
     for (const member of this.world.members) this.#watch(member)
     const { counts } = this.world.server
-    if (counts.sentTwice > 0) this.violations.push("a refresh token was sent twice")
+    const once = this.policy.type === "strict" && this.#lastResort === "ask"
+    if (once && counts.sentTwice > 0) this.violations.push("a refresh token was sent twice")
     if (this.#revokedLiving > 0)
       this.violations.push("a family died although its pair was recorded")
   }
@@ -239,13 +256,13 @@ class Story {
       const { epoch, generation } = event.token
       this.#loggedIn = true
       const before = this.#heads.get(member)
-      this.note(`${name(this, member)} holds ${epoch}.${generation}`)
+      this.note(`${nameOf(this, member)} holds ${epoch}.${generation}`)
       const back =
         before !== undefined &&
         (epoch < before.epoch || (epoch === before.epoch && generation < before.generation))
       // A restart may show an older committed head until the log is heard again; within one life none may.
       if (back && !this.#restarted(member, coordinator)) {
-        this.violations.push(`${name(this, member)} went back to ${epoch}.${generation}`)
+        this.violations.push(`${nameOf(this, member)} went back to ${epoch}.${generation}`)
       }
       this.#heads.set(member, { epoch, generation })
     })
@@ -263,22 +280,29 @@ class Story {
     member: SimulatedMember,
     status: { stage: string; cause: string | null; leader: string | null },
   ): void {
-    this.note(`${name(this, member)} is ${status.stage} (${status.cause ?? "-"})`)
+    this.note(`${nameOf(this, member)} is ${status.stage} (${status.cause ?? "-"})`)
     if (status.leader !== null && status.leader !== this.#leader) {
       this.#leader = status.leader
       this.#leaderChanges += 1
     }
     const rejected = status.stage === "relogin" && status.cause === "invalid_grant"
-    if (rejected && this.#anyLiving()) this.violations.push("relogin although the grant lives")
+    if (rejected && this.#living() !== undefined)
+      this.violations.push("relogin although the grant lives")
   }
 
-  #anyLiving(): boolean {
-    return [...this.world.received].some((token) => this.world.server.isCurrent(token))
+  /** The living refresh token that was received, of the newest login: an older one may live on, and nobody may use it. */
+  #living(): string | undefined {
+    const { received, server } = this.world
+    const newest = Math.max(...[...received].map((token) => server.familyOf(token) ?? 0))
+    return [...received]
+      .filter((token) => server.isCurrent(token) && server.familyOf(token) === newest)
+      .at(-1)
   }
 
   #familyDied(_family: number, current: string): void {
     this.note(`a second use revoked the family; its newest was ${current}`)
-    if (this.world.received.has(current)) this.#revokedLiving += 1
+    const { coming, received } = this.world
+    if (received.has(current) || coming.has(current)) this.#revokedLiving += 1
   }
 
   #inDoubt(member: SimulatedMember): boolean {
@@ -287,7 +311,7 @@ class Story {
   }
 
   #checkEnd(): void {
-    const { members, server, received } = this.world
+    const { members } = this.world
     const heads = members.map((member) => member.coordinator?.token() ?? null)
     const names = heads.map((token) =>
       token === null ? "-" : `${token.epoch}.${token.generation}`,
@@ -295,13 +319,15 @@ class Story {
     if (!this.#loggedIn) return
     if (new Set(names).size > 1) this.violations.push(`heads differ at the end: ${names.join(" ")}`)
     const doubt = members.some((member) => this.#inDoubt(member))
-    const newest = [...received].filter((token) => server.isCurrent(token)).at(-1)
+    const newest = this.#living()
     const head = heads[0]?.accessToken ?? ""
     if (newest !== undefined && head !== `at-of-${newest}`) {
       this.violations.push(`the living pair ${newest} was received and is not the head (${head})`)
     }
     const stages = members.map((member) => member.coordinator?.status().stage)
-    if (!doubt && stages.some((stage) => stage !== "ready" && stage !== "refreshing")) {
+    const lost = stages.includes("relogin") && this.#living() === undefined
+    const well = stages.every((stage) => stage === "ready" || stage === "refreshing")
+    if (!doubt && !lost && !well) {
       this.violations.push(`not ready at the end: ${stages.join(" ")}`)
     }
   }
@@ -310,185 +336,3 @@ class Story {
     return this.#chaos
   }
 }
-
-function name(story: Story, member: SimulatedMember): string {
-  return `m${story.world.members.indexOf(member)}`
-}
-
-const ACTIONS: readonly Action[] = [
-  ["use", 30, (story) => story.use(story.member(), story.random() < 0.3)],
-  [
-    "restart",
-    10,
-    (story) => {
-      for (const member of story.world.members) {
-        if (member.coordinator?.status().cause === "store_failed") member.crash()
-        if (story.random() < 0.7) member.start()
-      }
-    },
-  ],
-  [
-    "crash",
-    4,
-    (story) => {
-      const member = story.member()
-      story.fault("crash", `the application of ${name(story, member)} dies`)
-      member.crash()
-      story.world.scheduler.schedule(
-        story.world.scheduler.nowMs + between(story.random, 100, 60_000),
-        () => member.start(),
-      )
-    },
-  ],
-  [
-    "machine",
-    2,
-    (story) => {
-      const member = story.member()
-      story.fault("machine", `the machine of ${name(story, member)} dies`)
-      member.crashMachine()
-      story.world.scheduler.schedule(
-        story.world.scheduler.nowMs + between(story.random, 1_000, 300_000),
-        () => member.start(),
-      )
-    },
-  ],
-  [
-    "die-at-write",
-    4,
-    (story) => {
-      const member = story.member()
-      story.fault("die-at-write", `${name(story, member)} will die at a write`)
-      member.disk.plan(1 + below(story.random, 12), {
-        type: "crash",
-        written: story.random() < 0.5,
-      })
-      story.world.scheduler.schedule(story.world.scheduler.nowMs + 90_000, () => {
-        if (story.chaos) member.crash()
-        member.start()
-      })
-    },
-  ],
-  [
-    "disk",
-    1,
-    (story) => {
-      const member = story.member()
-      story.fault("disk", `the disk of ${name(story, member)} fails once`)
-      const full = story.random() < 0.5
-      member.disk.plan(
-        1 + below(story.random, 12),
-        full ? { type: "disk-full" } : { type: "io-error", written: story.random() < 0.5 },
-      )
-    },
-  ],
-  [
-    "sleep",
-    3,
-    (story) => {
-      const member = story.member()
-      story.fault("sleep", `${name(story, member)} sleeps`)
-      member.sleep()
-      story.world.scheduler.schedule(
-        story.world.scheduler.nowMs + between(story.random, 1_000, 900_000),
-        () => member.wake(),
-      )
-    },
-  ],
-  [
-    "partition",
-    4,
-    (story) => {
-      const { members } = story.world
-      const cut = below(story.random, members.length) + 1
-      const groups = [members.slice(0, cut), members.slice(cut)].map((group) =>
-        group.map(({ id }) => id),
-      )
-      story.fault("partition", `partition after m${cut - 1}`)
-      story.world.network.partition(groups)
-    },
-  ],
-  [
-    "one-way",
-    3,
-    (story) => {
-      const [from, to] = [story.member(), story.member()]
-      story.fault("one-way", `${name(story, from)} cannot reach ${name(story, to)}`)
-      if (from !== to) story.world.network.cut(from.id, to.id)
-    },
-  ],
-  [
-    "heal",
-    6,
-    (story) => {
-      story.note("the network heals")
-      story.world.network.heal()
-    },
-  ],
-  [
-    "lossy",
-    2,
-    (story) => {
-      story.fault("lossy", "the network misbehaves")
-      story.world.network.setFaults({
-        loss: between(story.random, 0, 0.3),
-        duplication: between(story.random, 0, 0.3),
-        reorder: between(story.random, 0, 0.3),
-        delayMs: [1, between(story.random, 5, 400)],
-        silent: story.random() < 0.3,
-      })
-    },
-  ],
-  [
-    "orderly",
-    3,
-    (story) => {
-      story.note("the network behaves")
-      story.world.network.setFaults({
-        loss: 0,
-        duplication: 0,
-        reorder: 0,
-        delayMs: [1, 5],
-        silent: false,
-      })
-    },
-  ],
-  [
-    "route",
-    3,
-    (story) => {
-      story.fault("route", "the way to the server misbehaves")
-      story.world.setRoute({
-        refused: between(story.random, 0, 0.6),
-        requestLost: story.random() < 0.3 ? 0.2 : 0,
-        replyLost: story.random() < 0.3 ? 0.2 : 0,
-      })
-    },
-  ],
-  [
-    "server",
-    3,
-    (story) => {
-      const faults = {
-        throttled: story.random() < 0.4,
-        unavailable: story.random() < 0.3,
-        failsAfterCommit: story.random() < 0.1,
-      }
-      story.fault("server", `the server: ${JSON.stringify(faults)}`)
-      story.world.server.setFaults(faults)
-    },
-  ],
-  [
-    "server-heals",
-    6,
-    (story) => {
-      story.note("the server and the way to it are well")
-      story.world.setRoute({ refused: 0, requestLost: 0, replyLost: 0 })
-      story.world.server.setFaults({
-        throttled: false,
-        unavailable: false,
-        failsAfterCommit: false,
-      })
-    },
-  ],
-]

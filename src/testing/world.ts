@@ -9,10 +9,12 @@ import { createHash } from "node:crypto"
 import { below, between, type Random } from "../core/base/random.ts"
 import { classify } from "../core/oauth/outcome.ts"
 import type { Exchange, ReplayPolicy } from "../core/oauth/types.ts"
+import type { LastResort } from "../core/refresh/doubt.ts"
 import type { MemberId, MemberInfo } from "../core/refresh/types.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
 import { inlineCourier } from "../courier/inline.ts"
 import type { Coordinator } from "../ports/coordinator.ts"
+import type { Journal } from "../ports/journal.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { Crypto, Identity } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
@@ -31,6 +33,9 @@ export interface WorldOptions {
   readonly lifetimeSeconds: number
   /** Whether the courier outlives its application, as a process of its own does. */
   readonly courierSurvives: boolean
+  readonly lastResort: LastResort
+  /** Told of each POST as it goes. */
+  readonly observe?: ((line: string) => void) | undefined
   readonly onRevoked?: ((family: number, current: string) => void) | undefined
 }
 
@@ -70,8 +75,10 @@ export interface World {
   readonly server: SimulatedServer
   readonly members: readonly SimulatedMember[]
   setRoute(faults: Partial<RouteFaults>): void
-  /** Refresh tokens whose answer a courier has recorded, or is about to. */
+  /** Refresh tokens whose answer a courier has recorded. */
   readonly received: ReadonlySet<string>
+  /** Refresh tokens on their way to a courier that lives. */
+  readonly coming: ReadonlySet<string>
   /** Runs the next event and everything that follows from it at once. False: nothing is left to happen. */
   step(): Promise<boolean>
   /** Runs until the world's time is `ms`. */
@@ -92,6 +99,7 @@ class Simulation implements World {
   readonly server: SimulatedServer
   readonly members: readonly Profile[]
   readonly received = new Set<string>()
+  readonly coming = new Set<string>()
   readonly options: WorldOptions
   route: RouteFaults = { refused: 0, requestLost: 0, replyLost: 0 }
 
@@ -155,6 +163,8 @@ class Profile implements SimulatedMember {
   readonly id: MemberId
   readonly disk: MemoryDisk = memoryDisk()
   carrying = 0
+  /** The refresh token in the newest answer. */
+  answered: string | null = null
   readonly #world: Simulation
   readonly #identity: Identity
   readonly #infos: readonly MemberInfo[]
@@ -199,7 +209,7 @@ class Profile implements SimulatedMember {
       storage: this.#watched(this.disk.openStorage(), life),
       transport: network.transport(this.id),
       courier: inlineCourier({
-        journal: this.disk.openJournal(),
+        journal: this.#recording(this.disk.openJournal()),
         lock: this.#lock.handle(),
         send: this.#send(life),
         crypto: this.#crypto(),
@@ -209,6 +219,7 @@ class Profile implements SimulatedMember {
       crypto: this.#crypto(),
       identity: this.#identity,
       raft: { electionMs: 1_000, heartbeatMs: 200, appendBytesMax: 65_536, pendingMax: 64 },
+      lastResort: options.lastResort,
     })
     this.#host = { coordinator, clock }
     this.#life = life
@@ -273,10 +284,22 @@ class Profile implements SimulatedMember {
     }
   }
 
+  /** What a courier has synced counts as received, and nothing before. */
+  #recording(journal: Journal): Journal {
+    return {
+      ...journal,
+      answer: (key, sealed) => {
+        journal.answer(key, sealed)
+        if (this.answered !== null) this.#world.received.add(this.answered)
+      },
+    }
+  }
+
   #send(life: object): SendExchange {
     return (request, { claim }) =>
       new Promise((resolve) => {
         const trip = new Trip(this.#world, request.body, claim, resolve)
+        trip.answered = (token) => (this.answered = token)
         const machine = this.#machineLife
         // Whoever waits for the answer must still live: the machine, and the application unless the courier outlives it.
         trip.alive = () =>
@@ -293,6 +316,7 @@ class Profile implements SimulatedMember {
 /** One POST on its way: connect, claim, there, back. */
 class Trip {
   alive: () => boolean = () => true
+  answered: (refreshToken: string | null) => void = () => {}
   readonly #world: Simulation
   readonly #refreshToken: string
   readonly #claim: () => boolean
@@ -329,23 +353,24 @@ class Trip {
       // The journal failed: nothing is sent.
     }
     if (!claimed) return this.#fail("claim", "REFUSED")
+    this.#note("leaves")
     if (random() < this.#world.route.requestLost) return this.#timeOut()
     this.#after([1, 80], () => this.#arrive())
   }
 
   /** The server judges the request whether or not anybody still waits for the answer. */
   #arrive(): void {
-    const { server, scheduler, received, options, route } = this.#world
+    const { server, scheduler, coming, options, route } = this.#world
     const { status, body, retryAfterSeconds } = server.post(this.#refreshToken, scheduler.nowMs)
+    this.#note(`is answered with ${status}`)
     if (!this.alive()) return this.#over()
     if (options.random() < route.replyLost) return this.#timeOut()
     const next = /"refresh_token":"([^"]+)"/.exec(body)?.[1]
-    if (next !== undefined) received.add(next)
+    if (next !== undefined) coming.add(next)
     this.#after([1, 80], () => {
-      if (!this.alive()) {
-        if (next !== undefined) received.delete(next)
-        return this.#over()
-      }
+      if (next !== undefined) coming.delete(next)
+      if (!this.alive()) return this.#over()
+      this.answered(next ?? null)
       const headers: [string, string][] = [["content-type", "application/json"]]
       if (retryAfterSeconds !== null) headers.push(["retry-after", String(retryAfterSeconds)])
       this.#finish({
@@ -355,6 +380,10 @@ class Trip {
         failure: null,
       })
     })
+  }
+
+  #note(what: string): void {
+    this.#world.options.observe?.(`a POST of ${this.#refreshToken} ${what}`)
   }
 
   #timeOut(): void {

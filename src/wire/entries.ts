@@ -73,6 +73,7 @@ const pair: z.ZodType<Pair> = z.strictObject({
   refreshLifetimeMs: millis.nullable(),
   scope: scope.nullable(),
   subject: z.string().max(4_096).nullable(),
+  resent: z.boolean(),
   by: id,
 })
 
@@ -87,7 +88,14 @@ const report = everyTypeOf<Report>()(
   z.discriminatedUnion("type", [
     z.strictObject({ type: z.literal("unspent"), cause }),
     z.strictObject({ type: z.literal("retry-later"), cause, notBeforeMs: millis }),
-    z.strictObject({ type: z.literal("in-doubt"), cause, spent, atMs: millis }),
+    z.strictObject({
+      type: z.literal("in-doubt"),
+      cause,
+      spent,
+      atMs: millis,
+      sentAtMs: millis.nullable(),
+      sends: count,
+    }),
     z.strictObject({ type: z.literal("rejected"), cause, atMs: millis }),
     z.strictObject({ type: z.literal("misconfigured"), cause, atMs: millis }),
   ]),
@@ -123,7 +131,15 @@ const turn: z.ZodType<Turn> = z.strictObject({
   generation: count,
   holder: id,
   replaces: count.nullable(),
-  doubt: z.strictObject({ cause, spent, sinceMs: millis }).nullable(),
+  doubt: z
+    .strictObject({
+      cause,
+      spent,
+      sinceMs: millis,
+      sentAtMs: millis.nullable(),
+      sends: count,
+    })
+    .nullable(),
 })
 
 const state: z.ZodType<ClusterState> = z.strictObject({

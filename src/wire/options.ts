@@ -41,7 +41,7 @@ export interface SessionOptions {
    * or never. @defaultValue "proof"
    */
   readonly fallback?: "proof" | "eager" | "never" | undefined
-  /** Whether a holder in doubt sends once more just before the login would be lost. @defaultValue "ask" */
+  /** Whether a holder in doubt sends once more just before the login would be lost. @defaultValue "resend" */
   readonly lastResort?: "ask" | "resend" | undefined
   /** What other members' users see, 1 to 64 characters. @defaultValue the host name */
   readonly name?: string | undefined
@@ -118,7 +118,7 @@ const options = z.strictObject({
     })
     .optional(),
   fallback: z.literal(["proof", "eager", "never"]).default("proof"),
-  lastResort: z.literal(["ask", "resend"]).default("ask"),
+  lastResort: z.literal(["ask", "resend"]).default("resend"),
   name: z.string().min(1).max(64).optional(),
 })
 

@@ -18,7 +18,7 @@ test("a profile alone is enough, and what is not said gets its default", () => {
     provider: null,
     cluster: { listen: null, members: null },
     fallback: "proof",
-    lastResort: "ask",
+    lastResort: "resend",
     name: null,
   })
 })

@@ -53,6 +53,7 @@ export const PAIR: Pair = {
   refreshLifetimeMs: null,
   scope: "openid offline_access",
   subject: null,
+  resent: false,
   by: "a.0",
 }
 
@@ -90,7 +91,14 @@ export const ENTRIES: readonly LogEntry[] = [
   { type: "result", pair: PAIR, turn: 12, signature: new Uint8Array(64).fill(7) },
   report({ type: "unspent", cause: "ECONNREFUSED" }),
   report({ type: "retry-later", cause: "http_429", notBeforeMs: 1_800_000_000_000 }),
-  report({ type: "in-doubt", cause: "ECONNRESET", spent: false, atMs: 1 }),
+  report({
+    type: "in-doubt",
+    cause: "ECONNRESET",
+    spent: false,
+    atMs: 1,
+    sentAtMs: null,
+    sends: 1,
+  }),
   report({ type: "rejected", cause: "invalid_grant", atMs: 1 }),
   report({ type: "misconfigured", cause: "invalid_client", atMs: 1 }),
   { type: "remove", member: "b.0" },
@@ -112,7 +120,7 @@ export const STATE: ClusterState = {
     generation: 2,
     holder: "a.0",
     replaces: null,
-    doubt: { cause: "ECONNRESET", spent: true, sinceMs: 5 },
+    doubt: { cause: "ECONNRESET", spent: true, sinceMs: 5, sentAtMs: 4, sends: 2 },
   },
   dead: { epoch: 1, generation: 2, cause: "invalid_grant", atMs: 5 },
   retry: { notBeforeMs: 9, cause: "http_503" },

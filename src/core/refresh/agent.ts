@@ -9,26 +9,22 @@
 import { below, between, type Random } from "../base/random.ts"
 import type { Settlement } from "../raft/types.ts"
 import { backoffMs } from "./backoff.ts"
+import { type LastResort, quietUntilMs, replaceableAtMs } from "./doubt.ts"
+import { OwnTurn } from "./own-turn.ts"
 import type {
   ClusterState,
   Epoch,
   Generation,
+  Instant,
   LogEntry,
   MemberId,
   PeerMessage,
+  ReportEntry,
+  ResultEntry,
   Turn,
   TurnNumber,
   Verdict,
 } from "./types.ts"
-
-export type ResultEntry = Extract<LogEntry, { type: "result" }>
-export type ReportEntry = Extract<LogEntry, { type: "report" }>
-
-/** Both clocks at the moment of an input, in ms: `now` paces, `wall` is for lifetimes. */
-export interface Instant {
-  readonly now: number
-  readonly wall: number
-}
 
 export type AgentInput =
   /** An entry was folded. `ours`: this very run proposed it. */
@@ -60,6 +56,8 @@ export type AgentInput =
       readonly turn: TurnNumber
       readonly entry: ResultEntry | ReportEntry
     }
+  /** A second send of our doubtful turn did not leave. */
+  | { readonly type: "unsent"; readonly turn: TurnNumber }
   /** Pairs found in the journal that the log may not have. */
   | { readonly type: "kept"; readonly results: readonly ResultEntry[] }
   | { readonly type: "settled"; readonly key: string; readonly result: Settlement }
@@ -78,13 +76,8 @@ export type AgentEffect =
 
 export interface AgentOptions {
   readonly self: MemberId
+  readonly lastResort: LastResort
 }
-
-/** Where our own open turn stands. */
-type Own =
-  | { readonly number: TurnNumber; readonly phase: "fresh" | "found" | "working" | "done" }
-  | { readonly number: TurnNumber; readonly phase: "waiting"; readonly untilMs: number }
-  | { readonly number: TurnNumber; readonly phase: "settling"; readonly entry: ReportEntry }
 
 interface Demand {
   readonly epoch: Epoch
@@ -97,17 +90,18 @@ interface Proposal {
   readonly retryAtMs: number
 }
 
-/** A demand that found no turn is repeated this often, an offer holds this long, a busy courier is asked again. */
+/** A demand that found no turn is repeated this often, an offer holds this long. */
 const DEMAND_MS = 1_000
 const OFFER_MS = 2_000
-const BUSY_MS = 250
 
 export class Agent {
   readonly #self: MemberId
+  readonly #lastResort: LastResort
   readonly #random: Random
+  readonly #own: OwnTurn
   #state: ClusterState
   #leader: MemberId | null = null
-  #own: Own | null = null
+  #openSinceMs = Infinity
   #demand: Demand | null = null
   #demandSentMs = -Infinity
   #offeredUntilMs = -Infinity
@@ -122,10 +116,12 @@ export class Agent {
 
   constructor(options: AgentOptions, state: ClusterState, random: Random) {
     this.#self = options.self
+    this.#lastResort = options.lastResort
+    this.#own = new OwnTurn(options.self)
     this.#random = random
     this.#state = state
     this.#headChanged(null)
-    this.#adoptTurn(false)
+    this.#own.adopt(state.turn, false)
   }
 
   /** When to step `wake` if nothing else happens, on the pacing clock; null: no timer at all. */
@@ -140,9 +136,11 @@ export class Agent {
 
   /** When the next attempt may begin, on the pacing clock; null: nothing holds it back. */
   heldUntil(at: Instant): number | null {
-    const retry = this.#state.retry
-    const byServer = retry === null ? -Infinity : at.now + (retry.notBeforeMs - at.wall)
-    const until = Math.max(this.#holdUntilMs, byServer)
+    const { retry, pair } = this.#state
+    const byServer = retry?.notBeforeMs ?? -Infinity
+    const bySends = pair === null ? -Infinity : quietUntilMs(pair)
+    const byWall = at.now + (Math.max(byServer, bySends) - at.wall)
+    const until = Math.max(this.#holdUntilMs, byWall)
     return until > at.now ? until : null
   }
 
@@ -161,7 +159,8 @@ export class Agent {
         const before = this.#state
         this.#state = input.state
         this.#headChanged(before)
-        return this.#adoptTurn(false)
+        this.#openSinceMs = at.wall
+        return this.#own.adopt(input.state.turn, false)
       }
       case "leader":
         this.#leader = input.leader
@@ -175,12 +174,13 @@ export class Agent {
         this.#used = true
         return
       case "busy":
-        if (this.#own?.number === input.turn) {
-          this.#own = { number: input.turn, phase: "waiting", untilMs: at.now + BUSY_MS }
-        }
-        return
+        return this.#own.busy(input.turn, at)
+      case "unsent":
+        return this.#own.unsent(input.turn, at)
       case "outcome":
-        return this.#outcome(input.turn, input.entry)
+        // A pair stands on its own: it is accepted by its parent, whatever has become of the turn meanwhile.
+        if (input.entry.type === "result") this.#kept = [...this.#kept, input.entry]
+        return this.#own.outcome(input.turn, input.entry)
       case "kept":
         this.#kept = [...this.#kept, ...input.results]
         return
@@ -201,20 +201,11 @@ export class Agent {
     if (input.entry.type === "turn") {
       this.#offeredUntilMs = -Infinity
       this.#invited = null
-      this.#adoptTurn(input.ours)
+      this.#openSinceMs = at.wall
+      this.#own.adopt(input.state.turn, input.ours)
     }
     if (input.state.failures > before.failures) {
       this.#holdUntilMs = at.now + backoffMs(input.state.failures, this.#random)
-    }
-  }
-
-  /** Only a turn that this run asked for may be spent: of any other we cannot know what an earlier run did with it. */
-  #adoptTurn(ours: boolean): void {
-    const turn = this.#state.turn
-    const mine = turn !== null && turn.holder === this.#self
-    if (!mine) this.#own = null
-    else if (this.#own?.number !== turn.number) {
-      this.#own = { number: turn.number, phase: ours ? "fresh" : "found" }
     }
   }
 
@@ -263,16 +254,6 @@ export class Agent {
     }
   }
 
-  #outcome(turn: TurnNumber, entry: ResultEntry | ReportEntry): void {
-    // A pair stands on its own: it is accepted by its parent, whatever has become of the turn meanwhile.
-    if (entry.type === "result") this.#kept = [...this.#kept, entry]
-    if (this.#own?.number !== turn) return
-    this.#own =
-      entry.type === "result"
-        ? { number: turn, phase: "done" }
-        : { number: turn, phase: "settling", entry }
-  }
-
   #settled(key: string, result: Settlement, at: Instant): void {
     if (result === "committed") {
       // What it did shows in the state; if it was a no-op and is still wanted, the plan asks again.
@@ -297,35 +278,24 @@ export class Agent {
   }
 
   #planOwnTurn(at: Instant): void {
-    const turn = this.#state.turn
-    const own = this.#own
-    if (turn === null || turn.holder !== this.#self || own === null) return
-    switch (own.phase) {
-      case "fresh":
-        this.#own = { number: own.number, phase: "working" }
-        this.#effects.push({ type: "carry", turn })
+    const { turn, pair: head, provider } = this.#state
+    const policy = provider?.settings.replayPolicy ?? null
+    const wanted = this.#used || this.#demand !== null
+    const context = { policy, head, lastResort: this.#lastResort, wanted }
+    const step = this.#own.next(turn, context, at)
+    switch (step?.type) {
+      case undefined:
         return
-      case "found":
-        this.#own = { number: own.number, phase: "working" }
-        this.#effects.push({ type: "judge", turn })
+      case "carry":
+      case "judge":
+        this.#effects.push(step)
         return
-      case "waiting":
-        if (own.untilMs > at.now) return this.#wakeAt(own.untilMs)
-        this.#own = { number: own.number, phase: "working" }
-        this.#effects.push({ type: "judge", turn })
-        return
-      case "settling": {
-        const { entry } = own
-        const told = entry.report.type === "in-doubt" && turn.doubt !== null
-        if (told) this.#own = { number: own.number, phase: "done" }
-        else this.#ensure(`turn ${own.number}`, entry, at)
-        return
-      }
-      case "working":
-      case "done":
-        return
+      case "report":
+        return this.#ensure(`turn ${step.turn.number}`, step.entry, at)
+      case "wait":
+        return this.#wakeAt(step.untilMs)
       default:
-        return own satisfies never
+        return step satisfies never
     }
   }
 
@@ -348,7 +318,7 @@ export class Agent {
 
   #planDemand(at: Instant): void {
     const invited = this.#invited
-    if (invited !== null && this.#mayTake(invited)) return this.#seize(invited, at)
+    if (invited !== null && this.#mayTake(invited, at)) return this.#seize(invited, at)
     const wanted = this.#demand
     if (wanted === null) return
     if (!this.#canOpen(wanted, at)) {
@@ -371,7 +341,7 @@ export class Agent {
   }
 
   #offer(to: MemberId, wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
-    if (to === this.#self && this.#mayTake(wanted)) return this.#seize(wanted, at)
+    if (to === this.#self && this.#mayTake(wanted, at)) return this.#seize(wanted, at)
     if (this.#offeredUntilMs > at.now) return this.#wakeAt(this.#offeredUntilMs)
     const fit = this.#isFull(to) ? to : this.#state.members.find(({ id }) => this.#isFull(id))?.id
     if (fit === undefined) return
@@ -382,25 +352,34 @@ export class Agent {
 
   #seize(wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
     const { epoch, generation } = wanted
-    const entry: LogEntry = { type: "turn", epoch, generation, holder: this.#self, replaces: null }
-    this.#ensure(`take ${epoch}.${generation}`, entry, at)
+    const replaces = this.#state.turn?.number ?? null
+    const entry: LogEntry = { type: "turn", epoch, generation, holder: this.#self, replaces }
+    this.#ensure(`take ${epoch}.${generation}.${replaces ?? "-"}`, entry, at)
   }
 
   #isFull(id: MemberId): boolean {
     return this.#state.members.some((member) => member.id === id && member.capability === "full")
   }
 
-  /** The head is the one to be replaced, nobody holds a turn, and nothing says that it is hopeless. */
-  #isFree(wanted: { epoch: Epoch; generation: Generation }): boolean {
+  /** The head is the one to be replaced, nobody holds a turn that counts, and nothing says that it is hopeless. */
+  #isFree(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {
     const { pair, turn, dead, refused } = this.#state
-    if (pair === null || turn !== null || dead !== null || refused !== null) return false
+    if (pair === null || dead !== null || refused !== null) return false
+    if (turn !== null && !this.#isReplaceable(at)) return false
     // A descendant of the head is in our journal: whoever spent the head again would replay it.
     const descendant = this.#kept.some(({ pair: kept }) => kept.parent === pair.lineage)
     return pair.epoch === wanted.epoch && pair.generation === wanted.generation && !descendant
   }
 
-  #mayTake(wanted: { epoch: Epoch; generation: Generation }): boolean {
-    return this.#isFree(wanted) && this.#isFull(this.#self)
+  #isReplaceable(at: Instant): boolean {
+    const fromMs = replaceableAtMs(this.#state, this.#openSinceMs)
+    if (fromMs === null) return false
+    if (fromMs > at.wall) this.#wakeAt(at.now + (fromMs - at.wall))
+    return fromMs <= at.wall
+  }
+
+  #mayTake(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {
+    return this.#isFree(wanted, at) && this.#isFull(this.#self)
   }
 
   #canOpen(
@@ -408,7 +387,7 @@ export class Agent {
     at: Instant,
   ): boolean {
     if (this.#state.misconfigured !== null && wanted.force !== true) return false
-    return this.#isFree(wanted) && this.heldUntil(at) === null
+    return this.#isFree(wanted, at) && this.heldUntil(at) === null
   }
 
   #ready(key: string, at: Instant): boolean {

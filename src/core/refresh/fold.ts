@@ -10,6 +10,7 @@ import type { NodeId } from "../raft/types.ts"
 import { allowsTakeover } from "./policy.ts"
 import type {
   ClusterState,
+  Doubt,
   Epoch,
   KeySet,
   LogEntry,
@@ -204,9 +205,12 @@ function applyReport(state: ClusterState, entry: Of<"report">): ClusterState | R
   return report(state, turn, entry.report)
 }
 
-function report(state: ClusterState, turn: Turn, told: Report): ClusterState {
+function report(state: ClusterState, turn: Turn, told: Report): ClusterState | Refusal {
   const closed: ClusterState = { ...state, turn: null, failures: state.failures + 1 }
   const { cause } = told
+  // A doubt is ended by an answer. That a second send did not leave says nothing of the first.
+  const isAnswer = told.type === "in-doubt" || told.type === "rejected"
+  if (turn.doubt !== null && !isAnswer) return "not-allowed"
   switch (told.type) {
     case "unspent":
       return closed
@@ -219,7 +223,7 @@ function report(state: ClusterState, turn: Turn, told: Report): ClusterState {
       return {
         ...state,
         failures: state.failures + 1,
-        turn: { ...turn, doubt: { cause, spent: told.spent, sinceMs: told.atMs } },
+        turn: { ...turn, doubt: doubtOf(turn, told) },
       }
     case "rejected": {
       const others = state.spenders.some((id) => id !== turn.holder)
@@ -229,6 +233,19 @@ function report(state: ClusterState, turn: Turn, told: Report): ClusterState {
     }
     default:
       return told satisfies never
+  }
+}
+
+/** Another doubt about the same turn counts sends and keeps the times of the first. */
+function doubtOf(turn: Turn, told: Extract<Report, { type: "in-doubt" }>): Doubt {
+  const { cause, spent, atMs, sentAtMs, sends } = told
+  const before = turn.doubt
+  if (before === null) return { cause, spent, sinceMs: atMs, sentAtMs, sends }
+  return {
+    ...before,
+    cause,
+    spent: before.spent || spent,
+    sends: Math.max(before.sends, sends),
   }
 }
 

@@ -27,6 +27,7 @@ export function resultStatement(clusterId: string, pair: Pair, turn: TurnNumber 
     pair.refreshLifetimeMs ?? "-",
     JSON.stringify(pair.scope),
     JSON.stringify(pair.subject),
+    pair.resent,
     pair.by,
   ].join("\n")
 }

@@ -57,6 +57,8 @@ export interface Pair {
   readonly scope: string | null
   /** Account identity as the login told it; every later pair that names one must name this one. */
   readonly subject: string | null
+  /** Its parent was sent more than once: a request of it may still be on its way. */
+  readonly resent: boolean
   /** Who received it. */
   readonly by: MemberId
 }
@@ -76,11 +78,20 @@ export interface Turn {
   /** The open turn this one replaced (takeover), or null. */
   readonly replaces: TurnNumber | null
   /** Set when the holder reported that it may have spent the token and has no answer. */
-  readonly doubt: {
-    readonly cause: CauseCode
-    readonly spent: boolean
-    readonly sinceMs: number
-  } | null
+  readonly doubt: Doubt | null
+}
+
+/** The holder may have spent the token and has no answer. */
+export interface Doubt {
+  readonly cause: CauseCode
+  /** A 200 was seen, and nothing could be saved from it. */
+  readonly spent: boolean
+  /** When the holder gave the first attempt up, epoch ms. */
+  readonly sinceMs: number
+  /** When the first request may have left, epoch ms; null: nobody knows. */
+  readonly sentAtMs: number | null
+  /** How often the token was sent in this turn: once, or once more by the row of its policy. */
+  readonly sends: number
 }
 
 /** Keys for the boxes, wrapped to each member that may open them. */
@@ -102,6 +113,8 @@ export type Report =
       readonly cause: CauseCode
       readonly spent: boolean
       readonly atMs: number
+      readonly sentAtMs: number | null
+      readonly sends: number
     }
   | { readonly type: "rejected"; readonly cause: CauseCode; readonly atMs: number }
   | { readonly type: "misconfigured"; readonly cause: CauseCode; readonly atMs: number }
@@ -139,6 +152,15 @@ export type LogEntry =
     }
   /** A person removed a member; its open turn ends with it. */
   | { readonly type: "remove"; readonly member: MemberId }
+
+export type ResultEntry = Extract<LogEntry, { type: "result" }>
+export type ReportEntry = Extract<LogEntry, { type: "report" }>
+
+/** Both clocks at the moment of an input, in ms: `now` paces, `wall` is for lifetimes. */
+export interface Instant {
+  readonly now: number
+  readonly wall: number
+}
 
 /** What every member derives from the log, and what a snapshot holds. */
 export interface ClusterState {

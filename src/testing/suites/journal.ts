@@ -32,6 +32,7 @@ export function journalSuite(runner: TestRunner, make: () => JournalSubject): vo
       }
     })
   claimRules(runner, rule)
+  latestRules(runner, rule)
   answerRules(runner, rule)
   settleRules(runner, rule)
 }
@@ -102,6 +103,18 @@ function claimRules({ expect }: TestRunner, rule: Rule): void {
 
     expect(thrownBy(() => journal.claim(KEY))).toBe("CLOSED")
     expect(thrownBy(() => journal.read(KEY))).toBe("CLOSED")
+  })
+}
+
+function latestRules({ expect }: TestRunner, rule: Rule): void {
+  rule("the latest attempt of a turn is known, and no other turn's", (open) => {
+    const journal = open()
+    journal.claim(EARLIER)
+    journal.void(KEY)
+    journal.claim({ ...KEY, turn: KEY.turn + 1, attempt: 5 })
+
+    expect(journal.latest(KEY)).toBe(2)
+    expect(journal.latest({ ...KEY, generation: KEY.generation + 1 })).toBe(0)
   })
 }
 

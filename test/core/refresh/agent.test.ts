@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest"
 
 import { seededRandom } from "../../../src/core/base/random.ts"
-import {
-  Agent,
-  type AgentEffect,
-  type AgentInput,
-  type ResultEntry,
-} from "../../../src/core/refresh/agent.ts"
+import { Agent, type AgentEffect, type AgentInput } from "../../../src/core/refresh/agent.ts"
 import { fold, genesis } from "../../../src/core/refresh/fold.ts"
-import type { ClusterState, LogEntry, MemberId } from "../../../src/core/refresh/types.ts"
+import type {
+  ClusterState,
+  LogEntry,
+  MemberId,
+  ResultEntry,
+} from "../../../src/core/refresh/types.ts"
 import {
   DOUBT,
   LOGIN,
@@ -35,7 +35,7 @@ class Bench {
 
   constructor(self: MemberId, initial: ClusterState, leader: MemberId | null = "a") {
     this.#state = initial
-    this.agent = new Agent({ self }, initial, seededRandom(7))
+    this.agent = new Agent({ self, lastResort: "resend" }, initial, seededRandom(7))
     if (leader !== null) this.step({ type: "leader", leader })
   }
 
@@ -69,7 +69,7 @@ describe("a demand", () => {
   test("at the leader becomes a turn of its own", () => {
     const bench = new Bench("a", LOGGED_IN)
 
-    expect(bench.demand()).toEqual([{ type: "propose", key: "take 1.1", entry: turn("a") }])
+    expect(bench.demand()).toEqual([{ type: "propose", key: "take 1.1.-", entry: turn("a") }])
   })
 
   test("at a follower goes to the leader, again each second, until a turn opens", () => {
@@ -167,7 +167,7 @@ describe("an offer", () => {
 
     expect(bench.step({ type: "message", from: "c", message: offer })).toEqual([])
     expect(bench.step({ type: "message", from: "a", message: offer })).toEqual([
-      { type: "propose", key: "take 1.1", entry: turn("b") },
+      { type: "propose", key: "take 1.1.-", entry: turn("b") },
     ])
   })
 
@@ -293,7 +293,7 @@ describe("pauses", () => {
     const bench = new Bench("a", LOGGED_IN)
     bench.demand()
     bench.commit(turn("b"))
-    bench.step({ type: "settled", key: "take 1.1", result: "committed" })
+    bench.step({ type: "settled", key: "take 1.1.-", result: "committed" })
     bench.commit(report(bench.open, UNSPENT, "b"))
 
     const first = bench.agent.heldUntil({ now: 0, wall: WALL })

@@ -34,6 +34,7 @@ export function pair(generation: number, changes: Partial<Pair> = {}): Pair {
     refreshLifetimeMs: null,
     scope: null,
     subject: null,
+    resent: false,
     by: "a",
     ...changes,
   }
@@ -72,7 +73,14 @@ export function report(number: number, told: ReportOf, holder = "a"): LogEntry {
 
 export const UNSPENT: ReportOf = { type: "unspent", cause: "ECONNREFUSED" }
 export const REJECTED: ReportOf = { type: "rejected", cause: "invalid_grant", atMs: 5 }
-export const DOUBT: ReportOf = { type: "in-doubt", cause: "TIMEOUT", spent: false, atMs: 5 }
+export const DOUBT: ReportOf = {
+  type: "in-doubt",
+  cause: "TIMEOUT",
+  spent: false,
+  atMs: 5,
+  sentAtMs: 4,
+  sends: 1,
+}
 
 /** Folds entries from index 1 on and fails on one that is ignored. */
 export function state(...entries: readonly LogEntry[]): ClusterState {

@@ -1,0 +1,91 @@
+/**
+ * What may be done about a turn that its holder may have used: when the holder sends once more, and when another member
+ * takes over. One row for each replay policy of the authorization server (README, "Replay policies").
+ */
+
+import type { ReplayPolicy } from "../oauth/types.ts"
+import { allowsTakeover } from "./policy.ts"
+import { expiresAtMs } from "./status.ts"
+import type { ClusterState, Pair, Turn } from "./types.ts"
+
+/** Whether the holder of a strict turn in doubt gambles before the login would be lost anyway, or leaves it to a person. */
+export type LastResort = "resend" | "ask"
+
+/** A first request counts as gone this long after its courier ended: what it sent may still be on its way. */
+const SETTLE_MS = 10_000
+/** The longest life of a request: a courier waits 120 s for its answer, and clocks and servers take their time. */
+export const REQUEST_LIFE_MS = 150_000
+/** A grace window is used up to this long before its end. */
+const WINDOW_MARGIN_MS = 2_000
+/** The last resort leaves the access token this long, so that its answer comes before anybody is interrupted. */
+const LAST_RESORT_MARGIN_MS = 60_000
+/** Where an open turn may be replaced, a holder that says nothing has this long. */
+const PATIENCE_MS = 15_000
+
+/** A span of wall-clock time, epoch ms, `untilMs` exclusive. */
+export interface Span {
+  readonly fromMs: number
+  readonly untilMs: number
+}
+
+/**
+ * When the holder itself may send the token of its doubtful turn a second time; null: never. A third time is never.
+ *
+ * Under `strict` this is the last resort: if the first request was lost the login is saved; if its answer was lost, so was
+ * the pair, and the family that a replay revokes had no living pair to lose.
+ */
+export function resendSpan(
+  policy: ReplayPolicy,
+  turn: Turn,
+  head: Pair,
+  lastResort: LastResort,
+): Span | null {
+  const { doubt } = turn
+  if (doubt === null || doubt.sends > 1) return null
+  switch (policy.type) {
+    case "strict": {
+      if (lastResort === "ask") return null
+      const late = expiresAtMs(head) - LAST_RESORT_MARGIN_MS
+      return { fromMs: Math.max(doubt.sinceMs + REQUEST_LIFE_MS, late), untilMs: Infinity }
+    }
+    case "confirm":
+      return { fromMs: doubt.sinceMs + SETTLE_MS, untilMs: Infinity }
+    case "grace": {
+      // Without knowing when the first one left nobody knows when the window closes: then it is as good as strict.
+      if (doubt.sentAtMs === null) return null
+      const windowMs = policy.windowSeconds * 1_000
+      const fromMs = doubt.sinceMs + Math.min(SETTLE_MS, windowMs / 4)
+      return { fromMs, untilMs: doubt.sentAtMs + windowMs - WINDOW_MARGIN_MS }
+    }
+    case "multi-use":
+    case "reject":
+    case "idempotent":
+      // Any member sends again, under a turn of its own.
+      return null
+    default:
+      return policy satisfies never
+  }
+}
+
+/**
+ * When another member may replace the open turn, epoch ms; null: never.
+ *
+ * @param openSinceMs when this member saw the turn open.
+ */
+export function replaceableAtMs(state: ClusterState, openSinceMs: number): number | null {
+  const policy = state.provider?.settings.replayPolicy
+  const { turn } = state
+  if (turn === null || policy === undefined || !allowsTakeover(policy)) return null
+  // One resend is enough to learn that the token is spent; a second refusal would tell nothing new.
+  if (policy.type === "reject" && state.spenders.length > 0) return null
+  if (turn.doubt === null) return openSinceMs + PATIENCE_MS
+  return policy.type === "reject" ? turn.doubt.sinceMs + SETTLE_MS : turn.doubt.sinceMs
+}
+
+/**
+ * Before this nobody takes a turn for the head, epoch ms. A token that was sent twice may have a request of its own still on
+ * the way: it would come as a replay of the head's parent and revoke the family that the next pair lives in.
+ */
+export function quietUntilMs(head: Pair): number {
+  return head.resent ? head.issuedAtMs + REQUEST_LIFE_MS : -Infinity
+}

@@ -1,0 +1,200 @@
+import { describe, expect, test } from "vitest"
+
+import {
+  quietUntilMs,
+  replaceableAtMs,
+  REQUEST_LIFE_MS,
+  resendSpan,
+} from "../../../src/core/refresh/doubt.ts"
+import { fold } from "../../../src/core/refresh/fold.ts"
+import { OwnTurn, type OwnContext } from "../../../src/core/refresh/own-turn.ts"
+import { expiresAtMs } from "../../../src/core/refresh/status.ts"
+import type { ReplayPolicy } from "../../../src/core/oauth/types.ts"
+import type { Doubt, ReportEntry, ResultEntry, Turn } from "../../../src/core/refresh/types.ts"
+import {
+  DOUBT,
+  LOGIN,
+  pair,
+  provider,
+  refusal,
+  REJECTED,
+  report,
+  result,
+  state,
+  turn,
+  UNSPENT,
+} from "./fixtures.ts"
+
+const HEAD = pair(1)
+const ENDS = expiresAtMs(HEAD)
+const GRACE: ReplayPolicy = { type: "grace", windowSeconds: 60, answers: "new" }
+
+function doubtful(changes: Partial<Doubt> = {}): Turn {
+  const doubt: Doubt = {
+    cause: "TIMEOUT",
+    spent: false,
+    sinceMs: 1_000,
+    sentAtMs: 500,
+    sends: 1,
+    ...changes,
+  }
+  return { number: 7, epoch: 1, generation: 1, holder: "a", replaces: null, doubt }
+}
+
+describe("the holder in doubt sends once more", () => {
+  test("under strict only as the last resort: when no request lives and just before the token ends", () => {
+    expect(resendSpan({ type: "strict" }, doubtful(), HEAD, "resend")).toEqual({
+      fromMs: ENDS - 60_000,
+      untilMs: Infinity,
+    })
+    const late = doubtful({ sinceMs: ENDS })
+    expect(resendSpan({ type: "strict" }, late, HEAD, "resend")?.fromMs).toBe(
+      ENDS + REQUEST_LIFE_MS,
+    )
+    expect(resendSpan({ type: "strict" }, doubtful(), HEAD, "ask")).toBeNull()
+  })
+
+  test("under confirm when its first request had time to arrive", () => {
+    expect(resendSpan({ type: "confirm" }, doubtful(), HEAD, "ask")?.fromMs).toBe(11_000)
+  })
+
+  test("under grace within the window less a margin, counted from when the first one left", () => {
+    expect(resendSpan(GRACE, doubtful(), HEAD, "ask")).toEqual({ fromMs: 11_000, untilMs: 58_500 })
+    const short = { ...GRACE, windowSeconds: 8 }
+    expect(resendSpan(short, doubtful(), HEAD, "ask")).toEqual({ fromMs: 3_000, untilMs: 6_500 })
+    expect(resendSpan(GRACE, doubtful({ sentAtMs: null }), HEAD, "ask")).toBeNull()
+  })
+
+  test.each(["strict", "confirm"] as const)(
+    "under %s never a third time, nor without a doubt",
+    (type) => {
+      expect(resendSpan({ type }, doubtful({ sends: 2 }), HEAD, "resend")).toBeNull()
+      expect(resendSpan({ type }, { ...doubtful(), doubt: null }, HEAD, "resend")).toBeNull()
+    },
+  )
+
+  test.each(["multi-use", "reject", "idempotent"] as const)(
+    "not under %s, where anybody takes over",
+    (type) => {
+      expect(resendSpan({ type }, doubtful(), HEAD, "resend")).toBeNull()
+    },
+  )
+})
+
+describe("another member takes an open turn over", () => {
+  const open = (policy: ReplayPolicy, ...more: Parameters<typeof state>): number | null =>
+    replaceableAtMs(state(provider(policy), LOGIN, turn("a"), ...more), 2_000)
+
+  test.each([{ type: "strict" }, { type: "confirm" }, GRACE] as const)(
+    "never under $type",
+    (policy) => {
+      expect(open(policy, report(3, DOUBT))).toBeNull()
+    },
+  )
+
+  test("at once in doubt where a second use is harmless, else after its holder had time", () => {
+    expect(open({ type: "multi-use" }, report(3, DOUBT))).toBe(5)
+    expect(open({ type: "idempotent" }, report(3, DOUBT))).toBe(5)
+    expect(open({ type: "multi-use" })).toBe(17_000)
+  })
+
+  test("under reject once, and not before the first request had time to arrive", () => {
+    expect(open({ type: "reject" }, report(3, DOUBT))).toBe(10_005)
+    expect(open({ type: "reject" }, turn("b", 1, 3))).toBeNull()
+  })
+
+  test("not without a turn or a known provider", () => {
+    expect(replaceableAtMs(state(provider({ type: "multi-use" }), LOGIN), 0)).toBeNull()
+    expect(replaceableAtMs(state(LOGIN, turn("a")), 0)).toBeNull()
+  })
+})
+
+test("a pair whose parent was sent twice is not spent while a request of the parent may live", () => {
+  expect(quietUntilMs(pair(2, { resent: true, issuedAtMs: 4 }))).toBe(4 + REQUEST_LIFE_MS)
+  expect(quietUntilMs(pair(2))).toBe(-Infinity)
+})
+
+describe("in the log", () => {
+  const before = state(LOGIN, turn(), report(2, DOUBT))
+
+  test("a doubt is not ended by a second send that did not leave", () => {
+    expect(refusal(before, report(2, UNSPENT))).toBe("not-allowed")
+    const later = { type: "retry-later", cause: "http_429", notBeforeMs: 9 } as const
+    expect(refusal(before, report(2, later))).toBe("not-allowed")
+  })
+
+  test("a second doubt counts the send and keeps the time of the first", () => {
+    const again = { ...DOUBT, atMs: 99, sentAtMs: 98, sends: 2, spent: true }
+    const after = fold(before, report(2, again), { index: 9, signed: true }).state
+
+    expect(after.turn?.doubt).toMatchObject({ sinceMs: 5, sentAtMs: 4, sends: 2, spent: true })
+  })
+
+  test("a refusal after a doubt is the end of the grant: only its holder can have spent it", () => {
+    expect(fold(before, report(2, REJECTED), { index: 9, signed: true }).state.dead).not.toBeNull()
+  })
+})
+
+describe("a turn of our own", () => {
+  const context: OwnContext = {
+    policy: { type: "confirm" },
+    head: HEAD,
+    lastResort: "ask",
+    wanted: true,
+  }
+  const at = (ms: number): { now: number; wall: number } => ({ now: ms, wall: ms })
+  const own = (): OwnTurn => {
+    const mine = new OwnTurn("a")
+    mine.adopt(doubtful(), false)
+    mine.next(doubtful(), context, at(0))
+    mine.outcome(7, report(7, DOUBT) as ReportEntry)
+    return mine
+  }
+
+  test("waits for its span and then sends again, once", () => {
+    const mine = own()
+
+    expect(mine.next(doubtful(), context, at(1_000))).toEqual({ type: "wait", untilMs: 11_000 })
+    expect(mine.next(doubtful(), context, at(11_000))).toEqual({ type: "carry", turn: doubtful() })
+    expect(mine.next(doubtful(), context, at(12_000))).toBeNull()
+  })
+
+  test("does not gamble for nobody, nor after the span", () => {
+    expect(own().next(doubtful(), { ...context, wanted: false }, at(20_000))).toBeNull()
+    expect(own().next(doubtful(), { ...context, policy: GRACE }, at(60_000))).toBeNull()
+    expect(own().next(doubtful(), { ...context, policy: null }, at(60_000))).toBeNull()
+  })
+
+  // Found by the simulator, seed 52: the answer of the second send was in hand, the log still showed the doubt, and the
+  // token went out a third time.
+  test("never sends again once it has an answer, although the log still shows the doubt", () => {
+    const mine = own()
+    mine.next(doubtful(), context, at(11_000))
+
+    mine.outcome(7, result(2) as ResultEntry)
+
+    expect(mine.next(doubtful(), context, at(30_000))).toBeNull()
+  })
+
+  test("tries again later when the second send could not leave", () => {
+    const mine = own()
+    mine.next(doubtful(), context, at(11_000))
+
+    mine.unsent(7, at(11_010))
+
+    expect(mine.next(doubtful(), context, at(11_010))).toEqual({ type: "wait", untilMs: 16_010 })
+    expect(mine.next(doubtful(), context, at(16_010))).toMatchObject({ type: "carry" })
+  })
+
+  test("of somebody else, or replaced, is none of its business", () => {
+    const mine = own()
+    const taken = { ...doubtful(), number: 8, holder: "b" }
+    mine.adopt(taken, false)
+
+    expect(mine.next(taken, context, at(30_000))).toBeNull()
+    mine.unsent(7, at(0))
+    mine.busy(7, at(0))
+    mine.outcome(7, report(7, DOUBT) as ReportEntry)
+    expect(mine.next(taken, context, at(30_000))).toBeNull()
+  })
+})
