@@ -10,7 +10,13 @@ import { fold } from "../../../src/core/refresh/fold.ts"
 import { OwnTurn, type OwnContext } from "../../../src/core/refresh/own-turn.ts"
 import { expiresAtMs } from "../../../src/core/refresh/status.ts"
 import type { ReplayPolicy } from "../../../src/core/oauth/types.ts"
-import type { Doubt, ReportEntry, ResultEntry, Turn } from "../../../src/core/refresh/types.ts"
+import type {
+  Doubt,
+  LogEntry,
+  ReportEntry,
+  ResultEntry,
+  Turn,
+} from "../../../src/core/refresh/types.ts"
 import {
   DOUBT,
   LOGIN,
@@ -82,7 +88,7 @@ describe("the holder in doubt sends once more", () => {
 })
 
 describe("another member takes an open turn over", () => {
-  const open = (policy: ReplayPolicy, ...more: Parameters<typeof state>): number | null =>
+  const open = (policy: ReplayPolicy, ...more: readonly LogEntry[]): number | null =>
     replaceableAtMs(state(provider(policy), LOGIN, turn("a"), ...more), 2_000)
 
   test.each([{ type: "strict" }, { type: "confirm" }, GRACE] as const)(
