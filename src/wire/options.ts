@@ -36,11 +36,6 @@ export interface SessionOptions {
   readonly profile: string
   readonly provider?: ProviderOptions | undefined
   readonly cluster?: ClusterOptions | undefined
-  /**
-   * What a member without quorum may do when the access token ends: refresh where that is proven safe, whenever it likes,
-   * or never. @defaultValue "proof"
-   */
-  readonly fallback?: "proof" | "eager" | "never" | undefined
   /** Whether a holder in doubt sends once more just before the login would be lost. @defaultValue "resend" */
   readonly lastResort?: "ask" | "resend" | undefined
   /** What other members' users see, 1 to 64 characters. @defaultValue the host name */
@@ -56,7 +51,6 @@ export interface SessionSettings {
   } | null
   /** `listen` null: not said, the profile keeps what it has. */
   readonly cluster: { readonly listen: readonly string[] | null; readonly members: string | null }
-  readonly fallback: "proof" | "eager" | "never"
   readonly lastResort: "ask" | "resend"
   readonly name: string | null
 }
@@ -117,7 +111,6 @@ const options = z.strictObject({
       members: path.optional(),
     })
     .optional(),
-  fallback: z.literal(["proof", "eager", "never"]).default("proof"),
   lastResort: z.literal(["ask", "resend"]).default("resend"),
   name: z.string().min(1).max(64).optional(),
 })
@@ -144,7 +137,6 @@ export function parseSessionOptions(given: SessionOptions): SessionSettings {
       listen: data.cluster?.listen ?? null,
       members: data.cluster?.members ?? null,
     },
-    fallback: data.fallback,
     lastResort: data.lastResort,
     name: data.name ?? null,
   }

@@ -17,7 +17,6 @@ test("a profile alone is enough, and what is not said gets its default", () => {
     profile: "/tmp/p",
     provider: null,
     cluster: { listen: null, members: null },
-    fallback: "proof",
     lastResort: "resend",
     name: null,
   })
@@ -28,7 +27,7 @@ test("an option that is undefined counts as not given", () => {
     profile: "p",
     provider: undefined,
     cluster: { listen: undefined, members: undefined },
-    fallback: undefined,
+    lastResort: undefined,
   })
 
   expect(settings).toEqual(parseSessionOptions({ profile: "p" }))
@@ -68,7 +67,7 @@ test("every problem is named at once, and no value is repeated", () => {
       replayPolicy: "x",
     },
     cluster: { listen: ["hunter2"] },
-    fallback: "hunter2",
+    lastResort: "hunter2",
     retries: 3,
   })
 
@@ -76,7 +75,7 @@ test("every problem is named at once, and no value is repeated", () => {
     expect(message).toContain(field)
   }
   expect(message).toContain("cluster.listen.0")
-  expect(message).toContain("fallback")
+  expect(message).toContain("lastResort")
   expect(message).not.toContain("hunter2")
 })
 
