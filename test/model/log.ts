@@ -110,6 +110,7 @@ function acceptTurn(view: View, entry: Extract<Entry, { type: "turn" }>, rules: 
   const { token, holder, replaces, turn } = entry
   if (view.head !== token || view.dead || has(view.removed, holder)) return view
   if (view.turn !== replaces || (rules.refusalCloses && view.refused)) return view
+  if (replaces !== 0 && rules.takeover === "never") return view
   return {
     ...view,
     turn,

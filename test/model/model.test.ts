@@ -10,7 +10,7 @@ const STATES_MAX = 100_000
 const PATIENCE_MS = 60_000
 
 /** A search that never came this far has proved nothing. */
-function mustSee({ happens }: Case): readonly string[] {
+function mustSee({ happens }: Case): string[] {
   return (happens.machineCrash ?? 0) > 0 ? ["all refreshed", "in doubt"] : ["all refreshed"]
 }
 

@@ -2,12 +2,12 @@
 
 import type { Model } from "./checker.ts"
 import { courierSteps, serverSteps } from "./courier.ts"
-import { has, words } from "./log.ts"
+import { has, type View, words } from "./log.ts"
 import { mayResend, memberSteps } from "./member.ts"
 import { foldTo, Moment, type Setting } from "./moment.ts"
 import { fateSteps, peopleSteps } from "./people.ts"
-import { at, canonicalKey, GHOST, PHASE, start, type State } from "./state.ts"
-import type { View } from "./log.ts"
+import { canonicalKey } from "./names.ts"
+import { at, GHOST, PHASE, start, type State } from "./state.ts"
 
 export function protocol(setting: Setting): Model<State> {
   const moment = (state: State): Moment => new Moment(setting, state)

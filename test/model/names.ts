@@ -1,0 +1,99 @@
+/** Names of states: equal for states that differ only by which member is which, as long as voters stay voters. */
+
+import { type Entry, has, type View } from "./log.ts"
+import type { Bounds } from "./rules.ts"
+import { at, type Journal, type Member, type State } from "./state.ts"
+
+type Renaming = readonly number[]
+
+const bits = (value: number, to: Renaming): number =>
+  to.reduce((sum, name, member) => (has(value, member) ? sum | (1 << name) : sum), 0)
+
+function entryKey(entry: Entry, to: Renaming): string {
+  switch (entry.type) {
+    case "turn":
+      return `T${entry.turn},${entry.token},${to[entry.holder]},${entry.replaces}`
+    case "unspent":
+      return `U${entry.turn}`
+    case "rejected":
+      return `J${entry.turn},${entry.token}`
+    case "result":
+      return `R${entry.token}`
+    case "remove":
+      return `X${to[entry.member]}`
+    case "login":
+      return `L${entry.token},${entry.epoch}`
+    case "logout":
+      return `O${entry.epoch}`
+    default:
+      return entry satisfies never
+  }
+}
+
+function viewKey(view: View, to: Renaming): string {
+  const flags = (view.tookOver ? 1 : 0) | (view.dead ? 2 : 0) | (view.refused ? 4 : 0)
+  const holder = view.holder < 0 ? "" : to[view.holder]
+  return `${view.head}.${view.turn}.${holder}.${flags}.${view.epoch}.${view.family}.${bits(view.removed, to)}.${bits(view.spenders, to)}.${view.lastTurn}`
+}
+
+const journalKey = (journal: Journal): string =>
+  `${journal.turn}.${journal.token}.${journal.answer}.${journal.resends}.${journal.pair}.${journal.fenced}.${journal.login}.${journal.loginEnds}`
+
+function memberKey(member: Member, to: Renaming): string {
+  const { courier, image, stale } = member
+  const back = image === null ? "" : `i${journalKey(image.journal)}v${viewKey(image.view, to)}`
+  const was = stale === null ? "" : `s${viewKey(stale, to)}`
+  return `${member.up}${member.isolated}${member.applied}.${member.asked}.${courier.phase}.${courier.token}.${courier.key}.${courier.turn}.${courier.answer}.${courier.slept}.${journalKey(member.journal)}${back}${was}`
+}
+
+function keyUnder(state: State, to: Renaming): string {
+  const members: string[] = []
+  state.members.forEach((member, index) => (members[at(to, index)] = memberKey(member, to)))
+  const { server } = state
+  const entries = [state.log, state.delayed].map((list) =>
+    list.map((entry) => entryKey(entry, to)).join("/"),
+  )
+  const late = state.late.map(({ token, key }) => `${token},${key}`).join(";")
+  return [
+    viewKey(state.base, to),
+    ...members,
+    ...entries,
+    late,
+    server.parent.join(),
+    server.family.join(),
+    server.current.join(),
+    server.revoked.join(),
+    server.used.join(),
+    server.window.join(),
+    server.key.join(),
+    state.posts.join(),
+    state.twice.join(),
+    state.logouts.join(),
+    state.budget.join(),
+    state.gamble,
+    state.ghost,
+  ].join("|")
+}
+
+function permutations(count: number): readonly number[][] {
+  if (count === 1) return [[0]]
+  return permutations(count - 1).flatMap((shorter) =>
+    Array.from({ length: count }, (_, place) => shorter.toSpliced(place, 0, count - 1)),
+  )
+}
+
+/** The least key of a state under all renamings of its members that keep the voters voters. */
+export function canonicalKey({ members, voters }: Bounds): (state: State) => string {
+  const renamings = permutations(members).filter((to) =>
+    to.every((name, member) => has(voters, member) === has(voters, name)),
+  )
+  if (renamings.length === 1) return (state) => keyUnder(state, at(renamings, 0))
+  return (state) => {
+    let least = keyUnder(state, at(renamings, 0))
+    for (let each = 1; each < renamings.length; each++) {
+      const key = keyUnder(state, at(renamings, each))
+      if (key < least) least = key
+    }
+    return least
+  }
+}
