@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 
-import { type Case, PAIR, REJECT, setting, type Size, TRIO } from "./cases.ts"
+import { type Case, LONG, PAIR, REJECT, setting, type Size, TRIO } from "./cases.ts"
 import { check } from "./checker.ts"
 import { accept, type Entry, type Lineages, type View, words } from "./log.ts"
 import { foldTo } from "./moment.ts"
@@ -24,7 +24,7 @@ function viewsOf(each: Case): readonly Found[] {
     const { parent, family, generation } = state.server
     for (let count = 0; count <= state.log.length; count++) {
       const view = foldTo(state, count, rules)
-      const name = JSON.stringify([view, parent, family])
+      const name = [...Object.values(view), parent.join(), family.join()].join(".")
       if (!found.has(name)) found.set(name, { view, lineages: { parent, family, generation } })
     }
   }
@@ -117,9 +117,9 @@ const walk = (
 // The model says what the rules must be; `fold` says what they are. They are held together here, entry by entry.
 describe("the log accepts what the model accepts", () => {
   test.each([
-    walk("strict", { machineCrash: 1, loss: 1, unspent: 1 }, {}, { ...PAIR, generations: 3 }),
-    walk("strict, a login and a logout", { login: 1, logout: 1 }, {}, { ...PAIR, later: 2 }),
-    walk("strict, a removal and a late proposal", { remove: 1, delay: 1 }),
+    walk("strict", { loss: 1, unspent: 1 }, {}, LONG),
+    walk("strict, a login and a logout", { login: 1, logout: 1 }),
+    walk("strict, a removal", { remove: 1, unspent: 1 }),
     walk("grace with a new pair", { machineCrash: 1, loss: 1 }, { policy: "grace-new" }),
     walk("confirm", { loss: 1 }, { policy: "confirm" }),
     walk("reject, two takeovers", { takeover: 2 }, REJECT, TRIO),

@@ -49,29 +49,20 @@ function memberKey(member: Member, to: Renaming): string {
 function keyUnder(state: State, to: Renaming): string {
   const members: string[] = []
   state.members.forEach((member, index) => (members[at(to, index)] = memberKey(member, to)))
-  const { server } = state
-  const entries = [state.log, state.delayed].map((list) =>
-    list.map((entry) => entryKey(entry, to)).join("/"),
+  const entries = [...state.log, null, ...state.delayed].map((entry) =>
+    entry === null ? "then" : entryKey(entry, to),
   )
-  const late = state.late.map(({ token, key }) => `${token},${key}`).join(";")
+  return `${viewKey(state.base, to)}|${members.join("|")}|${entries.join("/")}`
+}
+
+/** What no renaming changes. */
+function namelessKey(state: State): string {
+  const { current, family, key, parent, revoked, used, window } = state.server
+  const late = state.late.flatMap(({ token, key: named }) => [token, named])
   return [
-    viewKey(state.base, to),
-    ...members,
-    ...entries,
-    late,
-    server.parent.join(),
-    server.family.join(),
-    server.current.join(),
-    server.revoked.join(),
-    server.used.join(),
-    server.window.join(),
-    server.key.join(),
-    state.posts.join(),
-    state.twice.join(),
-    state.logouts.join(),
-    state.budget.join(),
-    state.gamble,
-    state.ghost,
+    [...parent, -1, ...family, -1, ...key, -1, ...late, -1, ...state.posts, -1, ...state.twice],
+    [...current, -1, ...revoked, -1, ...used, -1, ...window, -1, ...state.logouts],
+    [...state.budget, state.gamble, state.ghost],
   ].join("|")
 }
 
@@ -87,13 +78,12 @@ export function canonicalKey({ members, voters }: Bounds): (state: State) => str
   const renamings = permutations(members).filter((to) =>
     to.every((name, member) => has(voters, member) === has(voters, name)),
   )
-  if (renamings.length === 1) return (state) => keyUnder(state, at(renamings, 0))
   return (state) => {
     let least = keyUnder(state, at(renamings, 0))
     for (let each = 1; each < renamings.length; each++) {
       const key = keyUnder(state, at(renamings, each))
       if (key < least) least = key
     }
-    return least
+    return `${least}|${namelessKey(state)}`
   }
 }

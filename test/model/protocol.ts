@@ -32,7 +32,7 @@ export function protocol(setting: Setting): Model<State> {
       return now.steps
     },
     invariants: invariants(setting, inDoubt),
-    good: (state) => isGoodEnd(moment(state)),
+    good: (state) => isStill(state) && isGoodEnd(moment(state)),
     sights: {
       "all refreshed": (state) => {
         const { head } = foldTo(state, state.log.length, setting.rules)
@@ -85,15 +85,19 @@ function invariants(
   }
 }
 
+/** Nothing is under way and nobody is away. */
+function isStill({ members, log, delayed, late }: State): boolean {
+  if (log.length + delayed.length + late.length > 0) return false
+  return members.every(
+    ({ up, isolated, courier, asked, stale }) =>
+      up === 1 && isolated === 0 && courier.phase === PHASE.idle && asked === 0 && stale === null,
+  )
+}
+
 /** Converged, logged out, agreed to be dead, or in a doubt that only its holder or a person can end. */
 function isGoodEnd(moment: Moment): boolean {
   const { state, end } = moment
   const { members, server } = state
-  const still = members.every(
-    ({ up, isolated, courier, asked, stale }) =>
-      up === 1 && isolated === 0 && courier.phase === PHASE.idle && asked === 0 && stale === null,
-  )
-  if (!still || state.log.length + state.delayed.length + state.late.length > 0) return false
   if (end.head === 0) return true
   const counts = (index: number): boolean => !has(end.removed, index)
   const loginWaits = members.some((_, index) => {
