@@ -80,9 +80,10 @@ const CUT = { machineCrash: 1, loss: 1, partition: 1 } as const
 const LOST = { machineCrash: 1, loss: 1 } as const
 
 export const SAFE_CASES: readonly Case[] = [
-  safe("strict", { appCrash: 1, ...CUT }),
+  safe("strict", { appCrash: 1, ...LOST }),
   safe("strict, a third generation", LOST, {}, LONG),
   safe("strict, three voters", LOST, {}, TRIO),
+  safe("strict, members that are cut off", CUT),
   safe("strict, no last resort", CUT, { resend: "never" }),
   safe("strict, late proposals and hasty reports", { delay: 1, unspent: 1 }),
   safe("strict, couriers that wake late", { appCrash: 1, sleep: 1, unspent: 1 }),
@@ -94,10 +95,11 @@ export const SAFE_CASES: readonly Case[] = [
   safe("strict, a login and a late proposal", { login: 1, delay: 1 }),
   safe("strict, a login and a logout", { login: 1, logout: 1 }),
   safe("strict, a removal and a login", { remove: 1, login: 1 }),
-  safe("strict, one machine", CUT, { machine: "shared" }),
+  safe("strict, one machine", { machineCrash: 1, partition: 1 }, { machine: "shared" }),
   safe("strict, only applications crash", { appCrash: 2, sleep: 1 }),
   safe("reject, a takeover", { takeover: 1, machineCrash: 1 }, REJECT),
   safe("reject, two takeovers", { takeover: 2 }, REJECT, TRIO),
+  safe("reject, a removal and a takeover", { remove: 1, takeover: 1, loss: 1 }, REJECT),
   safe("reject, removal, login and takeover", { remove: 1, login: 1, takeover: 1 }, REJECT),
   safe("reject, spent alone", { appCrash: 1, partition: 1 }, { ...REJECT, ...FREE }),
   safe("grace with the same pair", LOST, { policy: "grace-same" }, LONG),

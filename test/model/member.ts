@@ -60,11 +60,11 @@ function isFree(moment: Moment, index: number): boolean {
   return !(moment.rules.settles && unsettled)
 }
 
-/** No descendant of the head in the journal, and the head was not sent from here. */
+/** No descendant of the head in the journal, and the head was not sent from here where a second use can cost the account. */
 function isClean(moment: Moment, index: number): boolean {
   const { head } = moment.viewOf(index)
   if (moment.isBelow(moment.journalOf(index).pair, head) || moment.isBusy(index)) return false
-  return !moment.hasSent(index, head)
+  return moment.rules.takeover === "policy" || !moment.hasSent(index, head)
 }
 
 function take(moment: Moment, index: number): void {
