@@ -3,11 +3,11 @@ import { expect, test } from "vitest"
 
 import { runSeed } from "../../src/testing/swarm.ts"
 
-const SEEDS = Array.from({ length: 6 }, (_, block) => 1 + block * 4)
+const SEEDS = Array.from({ length: 5 }, (_, block) => 1 + block * 4)
 
 test.for(SEEDS)(
   "seed %i and the three after it keep every invariant",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (first) => {
     let refreshes = 0
 
@@ -22,9 +22,9 @@ test.for(SEEDS)(
   },
 )
 
-test("a seed has one story", { timeout: 60_000 }, async () => {
-  const [once, again] = [await runSeed(7), await runSeed(7)]
+test("a seed has one story", { timeout: 120_000 }, async () => {
+  const [once, again] = [await runSeed(18), await runSeed(18)]
 
   expect(again.hash).toBe(once.hash)
-  expect((await runSeed(8)).hash).not.toBe(once.hash)
+  expect((await runSeed(27)).hash).not.toBe(once.hash)
 })

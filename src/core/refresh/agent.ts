@@ -93,6 +93,8 @@ interface Proposal {
 /** A demand that found no turn is repeated this often, an offer holds this long. */
 const DEMAND_MS = 1_000
 const OFFER_MS = 2_000
+/** An entry that was committed without effect is proposed again after this. */
+const NOOP_MS = 1_000
 
 export class Agent {
   readonly #self: MemberId
@@ -211,6 +213,7 @@ export class Agent {
 
   #headChanged(before: ClusterState | null): void {
     const pair = this.#state.pair
+    for (const [key, { inFlight }] of this.#proposals) if (!inFlight) this.#proposals.delete(key)
     this.#used = false
     this.#holdUntilMs = -Infinity
     this.#demandSentMs = -Infinity
@@ -255,12 +258,10 @@ export class Agent {
   }
 
   #settled(key: string, result: Settlement, at: Instant): void {
-    if (result === "committed") {
-      // What it did shows in the state; if it was a no-op and is still wanted, the plan asks again.
-      this.#proposals.delete(key)
-      return
-    }
-    this.#proposals.set(key, { inFlight: false, retryAtMs: at.now + 50 + below(this.#random, 250) })
+    // What a committed entry did shows in the state. If it was a no-op and is still wanted, it is asked for again, but not
+    // at once: two rules that disagree must not fill the log.
+    const pauseMs = result === "committed" ? NOOP_MS : 50 + below(this.#random, 250)
+    this.#proposals.set(key, { inFlight: false, retryAtMs: at.now + pauseMs })
   }
 
   #plan(at: Instant): void {

@@ -123,8 +123,11 @@ export class OwnTurn {
   }
 }
 
-/** A doubt that the log already holds need not be proposed again. */
-function isTold(entry: ReportEntry, turn: Turn): boolean {
-  const { report } = entry
-  return report.type === "in-doubt" && turn.doubt !== null && turn.doubt.sends >= report.sends
+/**
+ * The log holds this doubt already; or it holds one that this report cannot end. The latter is a disk that knows less than
+ * the log, such as a restored backup: its record says nothing of the first send.
+ */
+function isTold({ report }: ReportEntry, { doubt }: Turn): boolean {
+  if (doubt === null || report.type === "rejected") return false
+  return report.type !== "in-doubt" || doubt.sends >= report.sends
 }

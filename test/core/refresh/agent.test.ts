@@ -288,6 +288,17 @@ describe("a pair found in the journal", () => {
   })
 })
 
+test("an entry that was committed without effect is proposed again after a second, not at once", () => {
+  const bench = new Bench("a", LOGGED_IN)
+  bench.demand()
+
+  expect(bench.step({ type: "settled", key: "take 1.1.-", result: "committed" })).toEqual([])
+  bench.now = 999
+  expect(bench.step({ type: "wake" })).toEqual([])
+  bench.now = 1_000
+  expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+})
+
 describe("pauses", () => {
   test("after a failure the next attempt waits at most a second, then twice that", () => {
     const bench = new Bench("a", LOGGED_IN)

@@ -192,6 +192,17 @@ describe("a turn of our own", () => {
     expect(mine.next(doubtful(), context, at(16_010))).toMatchObject({ type: "carry" })
   })
 
+  // Found by the simulator, seed 12: a report that the log refuses was proposed for ever.
+  test("whose disk knows less than the log does not argue with it", () => {
+    const mine = new OwnTurn("a")
+    mine.adopt(doubtful(), false)
+    mine.next(doubtful(), context, at(0))
+
+    mine.outcome(7, report(7, UNSPENT) as ReportEntry)
+
+    expect(mine.next(doubtful(), context, at(1))).toEqual({ type: "wait", untilMs: 11_000 })
+  })
+
   test("of somebody else, or replaced, is none of its business", () => {
     const mine = own()
     const taken = { ...doubtful(), number: 8, holder: "b" }
