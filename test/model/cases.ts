@@ -101,8 +101,8 @@ export const SAFE_CASES: readonly Case[] = [
   safe("reject, two takeovers", { takeover: 2 }, REJECT, TRIO),
   safe("reject, a removal and a takeover", { remove: 1, takeover: 1, loss: 1 }, REJECT),
   safe("reject, removal, login and takeover", { remove: 1, login: 1, takeover: 1 }, REJECT),
-  safe("reject, spent alone", { appCrash: 1, partition: 1 }, { ...REJECT, ...FREE }),
-  safe("grace with the same pair", LOST, { policy: "grace-same" }, LONG),
+  safe("reject, spent alone", { partition: 1 }, { ...REJECT, ...FREE }),
+  safe("grace with the same pair", LOST, { policy: "grace-same" }),
   safe(
     "grace with the same pair, resent while the first is on its way",
     LOST,
@@ -112,7 +112,7 @@ export const SAFE_CASES: readonly Case[] = [
   safe("grace with a new pair", LOST, { policy: "grace-new" }, LONG),
   safe("confirm, used once committed", CUT, { policy: "confirm", use: "committed" }),
   safe("confirm, a recorded pair is used alone", CUT, { policy: "confirm" }),
-  safe("idempotent with a window", LOST, { policy: "idempotent" }, LONG),
+  safe("idempotent with a window", LOST, { policy: "idempotent" }),
   safe("idempotent for ever, a takeover", { takeover: 1, machineCrash: 1 }, FOR_EVER),
   safe(
     "multi-use, a takeover, spent alone",
