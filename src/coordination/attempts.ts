@@ -5,6 +5,7 @@
  */
 
 import type { Exchange, Outcome, TokenResponse } from "../core/oauth/types.ts"
+import { allowsTakeover } from "../core/refresh/policy.ts"
 import { resultStatement } from "../core/refresh/statement.ts"
 import type {
   AttemptKey,
@@ -69,6 +70,9 @@ export class Attempts {
       // Nothing was sent. The record says so before the log does: a void, then the report.
       return again ? "unsent" : this.judge(turn, "prepare_failed")
     }
+    // Discovery takes its time, and a logout or another's pair may have come meanwhile.
+    const { state } = replica
+    if (state.turn?.number !== turn.number || state.pair !== head) return this.judge(turn)
     const result = await courier.carry(key, request)
     switch (result.type) {
       case "answered":
@@ -122,7 +126,10 @@ export class Attempts {
       if (key.epoch !== head.epoch || key.generation !== head.generation) continue
       const outcome = await endpoint.interpret(exchange)
       if (outcome.type === "granted") {
-        results.push(this.#result(head, exchange, outcome.tokens, key))
+        const policy = replica.state.provider?.settings.replayPolicy
+        // Whether the turn had replaced another is not in the record; where that is possible it is assumed.
+        const replaced = policy !== undefined && allowsTakeover(policy)
+        results.push(this.#result(head, exchange, outcome.tokens, key, replaced))
       }
     }
     return results
@@ -148,6 +155,8 @@ export class Attempts {
   ): Report {
     const { cause } = outcome
     const atMs = this.#parts.clock.wallMs()
+    // What a second send met says nothing of the first; only a refusal does, since nobody else can have spent the token.
+    if (sent.sends > 1 && outcome.type !== "rejected") return this.#doubt(cause, sent)
     switch (outcome.type) {
       case "unspent":
         return { type: "unspent", cause }

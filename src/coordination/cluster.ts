@@ -238,6 +238,7 @@ class Cluster implements Coordinator {
 
   #apply(entry: Entry): void {
     this.#settledTerm = entry.term
+    if (entry.term === this.#driver.status.term) this.#decide({ type: "caught-up" })
     if (entry.type === "app") {
       const applied = this.#replica.apply(entry)
       if (applied !== null) {
@@ -278,6 +279,8 @@ class Cluster implements Coordinator {
       key.epoch < epoch || (key.epoch === epoch && key.generation < generation)
     for (const { key } of this.#parts.courier.kept()) {
       if (isHistory(key)) this.#parts.courier.settle(key)
+      // The log has reached the parent of a pair that an earlier run received.
+      else if (key.epoch === epoch && key.generation === generation) void this.#offerKept()
     }
   }
 

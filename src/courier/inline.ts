@@ -8,6 +8,7 @@
 
 import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
 import type { AttemptKey } from "../core/refresh/types.ts"
+import type { Clock } from "../ports/clock.ts"
 import type { CarryResult, Courier, Judgement } from "../ports/courier.ts"
 import type { Journal } from "../ports/journal.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
@@ -21,7 +22,11 @@ export interface InlineCourierParts {
   readonly send: SendExchange
   readonly crypto: Crypto
   readonly identity: Identity
+  readonly clock: Clock
 }
+
+/** From the go to the first byte, by the wall clock, which runs in sleep. */
+const GO_LIFE_MS = 15_000
 
 const context = (key: AttemptKey): string =>
   `quorate exchange ${key.epoch}.${key.generation}.${key.turn}.${key.attempt}`
@@ -90,9 +95,13 @@ class InlineCourier implements Courier {
   }
 
   async #trip(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
-    const { crypto, identity, journal, send } = this.#parts
+    const { clock, crypto, identity, journal, send } = this.#parts
+    const goMs = clock.wallMs()
     let claimed = false
-    const exchange = await send(request, { claim: () => (claimed = journal.claim(key)) })
+    const exchange = await send(request, {
+      // Asleep while connecting: what the log said at the go may be long over, so the claim is not made.
+      claim: () => (claimed = clock.wallMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
+    })
     if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
     try {
       const sealed = crypto.sealTo(identity.encryptionKey, encodeExchange(exchange), context(key))

@@ -161,6 +161,7 @@ export async function compose(
     send: sendExchange,
     crypto: nodeCrypto,
     identity,
+    clock: systemClock,
   })
   const members: readonly MemberInfo[] = founders.members.map((member) => ({
     id: memberIdOf(member.key),

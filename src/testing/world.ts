@@ -214,6 +214,7 @@ class Profile implements SimulatedMember {
         send: this.#send(life),
         crypto: this.#crypto(),
         identity: this.#identity,
+        clock,
       }),
       endpoint: () => endpoint,
       crypto: this.#crypto(),

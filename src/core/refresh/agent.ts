@@ -18,6 +18,7 @@ import type {
   Instant,
   LogEntry,
   MemberId,
+  Pair,
   PeerMessage,
   ReportEntry,
   ResultEntry,
@@ -60,6 +61,8 @@ export type AgentInput =
   | { readonly type: "unsent"; readonly turn: TurnNumber }
   /** Pairs found in the journal that the log may not have. */
   | { readonly type: "kept"; readonly results: readonly ResultEntry[] }
+  /** An entry of the current term was applied: this run knows what its cluster knew when it joined. */
+  | { readonly type: "caught-up" }
   | { readonly type: "settled"; readonly key: string; readonly result: Settlement }
   | { readonly type: "wake" }
 
@@ -110,6 +113,7 @@ export class Agent {
   #invited: Demand | null = null
   #holdUntilMs = -Infinity
   #kept: readonly ResultEntry[] = []
+  #caughtUp = false
   #proposals = new Map<string, Proposal>()
   #used = false
   #refreshAtWall = Infinity
@@ -181,10 +185,13 @@ export class Agent {
         return this.#own.unsent(input.turn, at)
       case "outcome":
         // A pair stands on its own: it is accepted by its parent, whatever has become of the turn meanwhile.
-        if (input.entry.type === "result") this.#kept = [...this.#kept, input.entry]
+        if (input.entry.type === "result") this.#keep(input.entry)
         return this.#own.outcome(input.turn, input.entry)
       case "kept":
-        this.#kept = [...this.#kept, ...input.results]
+        for (const result of input.results) this.#keep(result)
+        return
+      case "caught-up":
+        this.#caughtUp = true
         return
       case "settled":
         return this.#settled(input.key, input.result, at)
@@ -198,7 +205,13 @@ export class Agent {
   #applied(input: Extract<AgentInput, { type: "applied" }>, at: Instant): void {
     const before = this.#state
     this.#state = input.state
-    if (input.verdict.type === "ignored") return
+    if (input.verdict.type === "ignored") {
+      // The log will not have it: it stays in the journal, and is not proposed for ever.
+      const { entry } = input
+      if (entry.type === "result")
+        this.#kept = this.#kept.filter(({ pair }) => !isSame(pair, entry.pair))
+      return
+    }
     if (before.pair !== input.state.pair) this.#headChanged(before)
     if (input.entry.type === "turn") {
       this.#offeredUntilMs = -Infinity
@@ -209,6 +222,11 @@ export class Agent {
     if (input.state.failures > before.failures) {
       this.#holdUntilMs = at.now + backoffMs(input.state.failures, this.#random)
     }
+  }
+
+  #keep(result: ResultEntry): void {
+    const known = this.#kept.some(({ pair }) => isSame(pair, result.pair))
+    if (!known) this.#kept = [...this.#kept, result]
   }
 
   #headChanged(before: ClusterState | null): void {
@@ -229,7 +247,9 @@ export class Agent {
     if (served || before === null) this.#demand = null
     this.#kept = this.#kept.filter(
       ({ pair: kept }) =>
-        pair !== null && kept.epoch === pair.epoch && kept.generation > pair.generation,
+        pair === null ||
+        kept.epoch > pair.epoch ||
+        (kept.epoch === pair.epoch && kept.generation > pair.generation),
     )
   }
 
@@ -281,7 +301,8 @@ export class Agent {
   #planOwnTurn(at: Instant): void {
     const { turn, pair: head, provider } = this.#state
     const policy = provider?.settings.replayPolicy ?? null
-    const wanted = this.#used || this.#demand !== null
+    // A second send is a gamble on what the log says now: never on what a restored disk remembers.
+    const wanted = this.#caughtUp && this.#leader !== null && (this.#used || this.#demand !== null)
     const context = { policy, head, lastResort: this.#lastResort, wanted }
     const step = this.#own.next(turn, context, at)
     switch (step?.type) {
@@ -319,7 +340,8 @@ export class Agent {
 
   #planDemand(at: Instant): void {
     const invited = this.#invited
-    if (invited !== null && this.#mayTake(invited, at)) return this.#seize(invited, at)
+    const quiet = this.heldUntil(at) === null
+    if (invited !== null && quiet && this.#mayTake(invited, at)) return this.#seize(invited, at)
     const wanted = this.#demand
     if (wanted === null) return
     if (!this.#canOpen(wanted, at)) {
@@ -411,4 +433,9 @@ export class Agent {
   #wakeAt(atMs: number): void {
     this.#wakeAtMs = Math.min(this.#wakeAtMs, atMs)
   }
+}
+
+/** Two results of one attempt differ in their seals, not in the pair that they name. */
+function isSame(a: Pair, b: Pair): boolean {
+  return a.epoch === b.epoch && a.generation === b.generation && a.lineage === b.lineage
 }

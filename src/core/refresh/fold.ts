@@ -150,6 +150,8 @@ function applyTurn(state: ClusterState, entry: Of<"turn">, index: number): Clust
   if (entry.generation !== state.pair.generation) return "wrong-generation"
   if (memberOf(state, entry.holder)?.capability !== "full") return "not-a-full-member"
   if (state.dead !== null) return "dead"
+  // A refused head that somebody else may have spent: another refusal would only look like a proof that it is dead.
+  if (state.refused !== null) return "not-allowed"
   const open = state.turn
   if (open !== null) {
     if (entry.replaces !== open.number) return "turn-open"

@@ -7,6 +7,7 @@ import type {
   ClusterState,
   LogEntry,
   MemberId,
+  ReportEntry,
   ResultEntry,
 } from "../../../src/core/refresh/types.ts"
 import {
@@ -15,6 +16,7 @@ import {
   member,
   MEMBERS,
   pair,
+  provider,
   REJECTED,
   report,
   result,
@@ -279,6 +281,40 @@ describe("a pair found in the journal", () => {
     expect(effects).toEqual([{ type: "propose", key: "kept 1.2", entry: kept }])
   })
 
+  // Found by the model: a result that the log refused was proposed for ever, and a pair of a later login was dropped while
+  // an older log was replayed.
+  test("that the log refuses is not proposed again", () => {
+    const named = state(KEYS, { type: "login", pair: pair(1, { subject: "ada" }) })
+    const bench = new Bench("b", named)
+    const foreign = result(2, { by: "b", subject: "eve" }) as ResultEntry
+    bench.step({ type: "kept", results: [foreign] })
+
+    bench.commit(foreign, true)
+    bench.step({ type: "settled", key: "kept 1.2", result: "committed" })
+    bench.now = 5_000
+
+    expect(bench.step({ type: "wake" })).toEqual([])
+  })
+
+  test("of a later login waits while an older log is replayed", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    const later = result(2, { by: "b", epoch: 2, lineage: "2.2", parent: "2.1" }) as ResultEntry
+    bench.step({ type: "kept", results: [later] })
+    bench.commit(result(2))
+
+    const effects = bench.commit({ type: "login", pair: pair(1, { epoch: 2 }) })
+
+    expect(effects).toEqual([{ type: "propose", key: "kept 2.2", entry: later }])
+  })
+
+  test("found twice is offered once", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.step({ type: "kept", results: [kept, { ...kept, signature: new Uint8Array(2) }] })
+    bench.commit(kept)
+
+    expect(bench.step({ type: "wake" })).toEqual([])
+  })
+
   test("that the log has meanwhile is forgotten", () => {
     const bench = new Bench("b", LOGGED_IN, null)
     bench.step({ type: "kept", results: [kept] })
@@ -297,6 +333,20 @@ test("an entry that was committed without effect is proposed again after a secon
   expect(bench.step({ type: "wake" })).toEqual([])
   bench.now = 1_000
   expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+})
+
+// Found by the model in 13 steps: a restored disk remembers a doubt that the log has ended, and sends into a living family.
+test("an old doubt is not acted upon before this run has heard its cluster", () => {
+  const strict: LogEntry = provider({ type: "confirm" })
+  const bench = new Bench("b", state(KEYS, strict, LOGIN, turn("b"), report(4, DOUBT, "b")), null)
+  bench.step({ type: "wake" })
+  bench.step({ type: "outcome", turn: 4, entry: report(4, DOUBT, "b") as ReportEntry })
+  bench.step({ type: "used" })
+  bench.now = 60_000
+
+  expect(bench.step({ type: "wake" })).toEqual([])
+  expect(types(bench.step({ type: "leader", leader: "a" }))).toEqual([])
+  expect(types(bench.step({ type: "caught-up" }))).toEqual(["carry"])
 })
 
 describe("pauses", () => {

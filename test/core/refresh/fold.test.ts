@@ -273,6 +273,14 @@ describe("reports", () => {
     expect(after).toMatchObject({ dead: null, refused: { cause: "invalid_grant" }, turn: null })
   })
 
+  test("after spent elsewhere no turn opens: another refusal would only look like a proof", () => {
+    const before = state(provider({ type: "reject" }), LOGIN, turn("a"), turn("b", 1, 3))
+    const refused = fold(before, report(4, REJECTED, "b"), { index: 9, signed: true }).state
+
+    expect(refusal(refused, turn("a"))).toBe("not-allowed")
+    expect(refusal(refused, result(2))).toBeNull()
+  })
+
   test("misconfigured stops without ending the login", () => {
     const told = { type: "misconfigured", cause: "invalid_client", atMs: 3 } as const
 

@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto"
+
+import { expect, test } from "vitest"
+
+import type { Exchange } from "../../src/core/oauth/types.ts"
+import { inlineCourier } from "../../src/courier/inline.ts"
+import type { Courier } from "../../src/ports/courier.ts"
+import type { MachineLock } from "../../src/ports/machine-lock.ts"
+import type { SendExchange } from "../../src/ports/token-endpoint.ts"
+import { nodeCrypto } from "../../src/seal/crypto.ts"
+import { identityFrom } from "../../src/seal/identity.ts"
+import { memberClock, virtualScheduler } from "../../src/testing/clock.ts"
+import { type MemoryDisk, memoryDisk } from "../../src/testing/storage.ts"
+
+const KEY = { epoch: 1, generation: 3, turn: 9, attempt: 1 }
+const REQUEST = { url: "https://as.example", headers: [], body: "secret" }
+const identity = identityFrom(createHash("sha512").update("courier").digest())
+const clock = memberClock(virtualScheduler())
+
+const ANSWER: Exchange = {
+  startedAtMs: 1,
+  finishedAtMs: 2,
+  connected: true,
+  bodySent: true,
+  response: { status: 200, headers: [], body: Uint8Array.of(1), complete: true },
+  failure: null,
+}
+
+function freeLock(): MachineLock {
+  let held = false
+  return {
+    tryAcquire: () => !held && (held = true),
+    release: () => void (held = false),
+    close: () => {},
+  }
+}
+
+function courier(send: SendExchange, disk: MemoryDisk = memoryDisk()): Courier {
+  const journal = disk.openJournal()
+  return inlineCourier({ journal, lock: freeLock(), send, crypto: nodeCrypto, identity, clock })
+}
+
+const answers: SendExchange = async (_, { claim }) =>
+  claim() ? ANSWER : { ...ANSWER, response: null, failure: { phase: "claim", code: "REFUSED" } }
+
+test("an answer is kept before it is told, and opened again by the next run", async () => {
+  const disk = memoryDisk()
+
+  expect(await courier(answers, disk).carry(KEY, REQUEST)).toEqual({
+    type: "answered",
+    exchange: ANSWER,
+  })
+
+  expect(courier(answers, disk).kept()).toEqual([{ key: KEY, exchange: ANSWER }])
+})
+
+test("what is kept is sealed", async () => {
+  const disk = memoryDisk()
+  const body = Buffer.from('{"refresh_token":"canary"}')
+  const exchange = { ...ANSWER, response: { ...ANSWER.response, body } } as Exchange
+  await courier(async (_, { claim }) => (claim(), exchange), disk).carry(KEY, REQUEST)
+
+  const rows = JSON.stringify([...disk.image().attempts.values()], (_, value: unknown) =>
+    value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value,
+  )
+
+  expect(rows).not.toContain("canary")
+})
+
+test("the same attempt is carried once", async () => {
+  const one = courier(answers)
+  await one.carry(KEY, REQUEST)
+
+  expect(await one.carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
+})
+
+test("a voided attempt never leaves, however late its courier wakes", async () => {
+  const disk = memoryDisk()
+
+  expect(courier(answers, disk).judge(KEY)).toEqual({ type: "judged", record: { type: "none" } })
+
+  expect(await courier(answers, disk).carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
+})
+
+test("while an answer may come nobody judges", async () => {
+  let arrive: (exchange: Exchange) => void = () => {}
+  const one = courier((_, { claim }) => {
+    claim()
+    return new Promise((resolve) => (arrive = resolve))
+  })
+
+  const carried = one.carry(KEY, REQUEST)
+
+  expect(one.judge(KEY)).toEqual({ type: "busy" })
+  arrive(ANSWER)
+  expect(await carried).toMatchObject({ type: "answered" })
+  expect(one.judge(KEY)).toMatchObject({ type: "judged", record: { type: "answered" } })
+})
+
+test("a machine that slept while connecting claims nothing", async () => {
+  const one = courier(async (request, options) => {
+    clock.jumpWall(16_000)
+    return answers(request, options)
+  })
+
+  expect(await one.carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
+})
+
+test("a pair is not thrown away because its record could not be written", async () => {
+  const disk = memoryDisk()
+  const one = courier(answers, disk)
+  disk.plan(2, { type: "disk-full" })
+
+  expect(await one.carry(KEY, REQUEST)).toEqual({ type: "answered", exchange: ANSWER })
+})
+
+test("a record of another identity is left alone, and the others are read", async () => {
+  const disk = memoryDisk()
+  const journal = disk.openJournal()
+  journal.claim(KEY)
+  journal.answer(KEY, Uint8Array.of(1, 2, 3))
+
+  expect(courier(answers, disk).kept()).toEqual([])
+  expect(courier(answers, disk).latest(KEY)).toBe(1)
+})
