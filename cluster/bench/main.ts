@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures and prints. Decides how numbers are put together; what is measured is the neighbours' business.
  *
- * Usage: node cluster/bench/main.ts [--rounds 100] [--warm-ups 10] [--gap 50]
+ * Usage: node cluster/bench/main.ts [--rounds 100] [--warm-ups 10] [--gap 120]
  */
 
 import { spawn } from "node:child_process"
@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "100" },
     "warm-ups": { type: "string", default: "10" },
-    gap: { type: "string", default: "50" },
+    gap: { type: "string", default: "120" },
   },
 })
 

@@ -4,7 +4,7 @@
  * recording to the courier, and when to try to the agent.
  */
 
-import type { Exchange, Outcome, TokenResponse } from "../core/oauth/types.ts"
+import type { Exchange, Outcome, PreparedRequest, TokenResponse } from "../core/oauth/types.ts"
 import { allowsTakeover } from "../core/refresh/policy.ts"
 import { resultStatement } from "../core/refresh/statement.ts"
 import type {
@@ -48,9 +48,25 @@ const keyOf = (turn: Turn, attempt: number): AttemptKey => ({
 
 export class Attempts {
   readonly #parts: AttemptParts
+  #prepared: { readonly of: Pair; readonly request: Promise<PreparedRequest> } | null = null
 
   constructor(parts: AttemptParts) {
     this.#parts = parts
+  }
+
+  /** Prepares the request for the head while the log still agrees on the turn. Sends nothing. */
+  warm(): void {
+    const { pair } = this.#parts.replica.state
+    const endpoint = this.#parts.endpoint()
+    if (pair === null || endpoint === null || this.#prepared?.of === pair) return
+    const request = this.#prepare(endpoint, pair)
+    this.#prepared = { of: pair, request }
+    // A failure is met again, and reported, by whoever carries.
+    request.catch(() => (this.#prepared = null))
+  }
+
+  async #prepare(endpoint: TokenEndpoint, head: Pair): Promise<PreparedRequest> {
+    return endpoint.prepare(this.#parts.replica.refreshToken(head))
   }
 
   /** Spends the head's refresh token under a turn that is ours, committed and applied; again when it is in doubt. */
@@ -65,7 +81,9 @@ export class Attempts {
     const key = keyOf(turn, again ? courier.latest(keyOf(turn, 1)) + 1 : 1)
     let request
     try {
-      request = await endpoint.prepare(replica.refreshToken(head))
+      const prepared = this.#prepared?.of === head ? this.#prepared.request : null
+      this.#prepared = null
+      request = await (prepared ?? this.#prepare(endpoint, head))
     } catch {
       // Nothing was sent. The record says so before the log does: a void, then the report.
       return again ? "unsent" : this.judge(turn, "prepare_failed")

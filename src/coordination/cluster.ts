@@ -12,7 +12,6 @@ import { Agent, type AgentEffect, type AgentInput } from "../core/refresh/agent.
 import type { LastResort } from "../core/refresh/doubt.ts"
 import { deriveStage, type StageOf } from "../core/refresh/status.ts"
 import type {
-  AttemptKey,
   ClusterState,
   Instant,
   LogEntry,
@@ -63,7 +62,7 @@ export interface ClusterParts {
   readonly lastResort: LastResort
 }
 
-/** Compaction syncs: it lets the other members' acknowledgements, and the next caller, go first. */
+/** What is tidied after a new head waits this long. */
 const TIDY_AFTER_MS = 50
 /** A caller that waits without quorum has the peers tried again, at most this often. */
 const KICK_MS = 1_000
@@ -97,8 +96,8 @@ class Cluster implements Coordinator {
   #stopped: unknown = null
   #closed = false
   #cancelTimer: () => void = () => {}
-  #cancelCompaction: () => void = () => {}
-  #compactionDue = false
+  #cancelTidying: () => void = () => {}
+  #untidy = false
   #kickAtMs = -Infinity
   #announced: CurrentToken | null = null
 
@@ -220,7 +219,7 @@ class Cluster implements Coordinator {
 
   async close(): Promise<void> {
     if (this.#closed) return
-    if (this.#compactionDue) this.#compact()
+    this.#tidy()
     this.#closed = true
     this.#silence()
     await this.#parts.transport?.close()
@@ -253,32 +252,49 @@ class Cluster implements Coordinator {
   }
 
   #compact(): void {
-    this.#compactionDue = false
     const { applied, snapshotIndex } = this.#driver.status
     if (applied <= snapshotIndex || this.#stopped !== null) return
     this.#driver.input({ type: "compact", index: applied, data: this.#replica.snapshot() })
   }
 
-  /** Tells callers and peers of a new head, and lets the records go that it has made history. */
+  /** Tells callers and peers of a new head. */
   #headMoved(): void {
     const token = this.#replica.token
     if (token === this.#announced) return
     this.#announced = token
     this.#emit({ type: "token", token })
-    // Superseded refresh tokens leave the disk, and a restart without quorum still knows the head. After the callers.
-    const { clock } = this.#parts
-    this.#compactionDue = true
-    this.#cancelCompaction()
-    this.#cancelCompaction = clock.timer(clock.nowMs() + TIDY_AFTER_MS, () => this.#compact())
     const { epoch, pair } = this.#replica.state
     const generation = pair?.generation ?? 0
     for (const id of this.#peers.connected()) {
       this.#parts.transport?.send(id, { type: "newest", epoch, generation })
     }
-    const isHistory = (key: AttemptKey): boolean =>
-      key.epoch < epoch || (key.epoch === epoch && key.generation < generation)
+    const { clock } = this.#parts
+    this.#untidy = true
+    this.#cancelTidying()
+    this.#cancelTidying = clock.timer(clock.nowMs() + TIDY_AFTER_MS, () => this.#tidy())
+  }
+
+  /**
+   * Superseded refresh tokens leave the disk, a restart without quorum still knows the head, and records that the head has
+   * made history let go of their answers. All of it syncs, so it comes after the callers and the acknowledgements.
+   */
+  #tidy(): void {
+    if (!this.#untidy || this.#closed || this.#stopped !== null) return
+    this.#untidy = false
+    try {
+      this.#compact()
+      this.#settleRecords()
+    } catch (error) {
+      this.#stop(error)
+    }
+  }
+
+  #settleRecords(): void {
+    const { epoch, pair } = this.#replica.state
+    const generation = pair?.generation ?? 0
     for (const { key } of this.#parts.courier.kept()) {
-      if (isHistory(key)) this.#parts.courier.settle(key)
+      const isHistory = key.epoch < epoch || (key.epoch === epoch && key.generation < generation)
+      if (isHistory) this.#parts.courier.settle(key)
       // The log has reached the parent of a pair that an earlier run received.
       else if (key.epoch === epoch && key.generation === generation) void this.#offerKept()
     }
@@ -323,6 +339,7 @@ class Cluster implements Coordinator {
   #perform(effect: AgentEffect): void {
     switch (effect.type) {
       case "propose":
+        if (effect.entry.type === "turn") this.#attempts.warm()
         return this.#intend(effect.key, effect.entry)
       case "send":
         if (effect.to !== this.#parts.self) this.#parts.transport?.send(effect.to, effect.message)
@@ -440,7 +457,7 @@ class Cluster implements Coordinator {
     this.#submissions.close()
     this.#cancelTimer()
     this.#stages.stop()
-    this.#cancelCompaction()
+    this.#cancelTidying()
   }
 
   #stop(error: unknown): void {

@@ -189,7 +189,7 @@ export async function compose(
 }
 
 /** Writing syncs: it lets the other members' acknowledgements go first. A host that closes before writes at once. */
-const VIEW_AFTER_MS = 50
+const VIEW_AFTER_MS = 40
 
 /** Writes each new token for readers without a host, after those who wait for it were served. */
 function keepView(coordinator: Coordinator, storage: Storage, profile: Profile): void {
