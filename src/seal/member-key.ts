@@ -3,7 +3,7 @@
  * and a good signature; leaves to the log who is a member.
  */
 
-import { createHash, verify as verifySignature } from "node:crypto"
+import { createHash, type KeyObject, verify as verifySignature } from "node:crypto"
 
 import { base58btc } from "multiformats/bases/base58"
 
@@ -40,11 +40,24 @@ export function fingerprint(memberKey: string): string {
   return (hex.match(/.{4}/g) ?? []).join("-")
 }
 
+/** Making a key object costs more than the check; a cluster has at most 32 members, now and then with a new key. */
+const verifiers = new Map<string, KeyObject>()
+const VERIFIERS_MAX = 64
+
+function verifier(memberKey: string): KeyObject {
+  const known = verifiers.get(memberKey)
+  if (known !== undefined) return known
+  const made = publicKey("Ed25519", publicKeyOf(memberKey))
+  if (verifiers.size >= VERIFIERS_MAX) verifiers.clear()
+  verifiers.set(memberKey, made)
+  return made
+}
+
 /** True when `memberKey` signed `message` (Ed25519). Never throws, whatever a peer says. */
 export function verify(memberKey: string, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES) return false
   try {
-    return verifySignature(null, message, publicKey("Ed25519", publicKeyOf(memberKey)), signature)
+    return verifySignature(null, message, verifier(memberKey), signature)
   } catch {
     return false
   }
