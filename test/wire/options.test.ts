@@ -13,8 +13,8 @@ function refusal(options: unknown): string {
 }
 
 test("a profile alone is enough, and what is not said gets its default", () => {
-  expect(parseSessionOptions({ profile: "/tmp/p" })).toEqual({
-    profile: "/tmp/p",
+  expect(parseSessionOptions({ profile: "p/q" })).toEqual({
+    profile: "p/q",
     provider: null,
     cluster: { listen: null, members: null },
     lastResort: "resend",
