@@ -1,6 +1,6 @@
 /**
  * The token endpoint as the coordinator sees it: builds the requests and judges the records. How a client authenticates
- * and what a conforming response is, oauth4webapi knows; what an exchange means, core/oauth decides. Sends no refresh.
+ * and what a conforming response is, oauth4webapi knows; what an exchange means, core/oauth decides. Sends nothing.
  */
 
 import { createHash } from "node:crypto"
@@ -24,12 +24,10 @@ import { classify, type StrictVerdict } from "../core/oauth/outcome.ts"
 import { decodeBase64Url, decodeUtf8 } from "../core/oauth/text.ts"
 import type { Exchange, PreparedRequest, ProviderSettings } from "../core/oauth/types.ts"
 import type { TokenEndpoint } from "../ports/token-endpoint.ts"
-import { sendExchange } from "./exchange.ts"
 import { MetadataCache } from "./metadata.ts"
 import { isLoopback } from "./target.ts"
 
 const BODY_BYTES_MAX = 1_048_576
-const REVOCATION_TIMEOUT_MS = 30_000
 /** Any that is not `none`: the signature is not what we trust (OIDC Core §3.1.3.7 point 6), and a record has no metadata. */
 const SIGNING_ALGORITHMS = ["RS", "PS", "ES"]
   .flatMap((family) => ["256", "384", "512"].map((bits) => `${family}${bits}`))
@@ -43,16 +41,6 @@ export interface TokenEndpointOptions {
   readonly metadata?: MetadataCache | undefined
 }
 
-/** {@link TokenEndpoint} with what else the same client asks of the same server. */
-export interface ProviderEndpoint extends TokenEndpoint {
-  /**
-   * Revokes a token (RFC 7009): sends it once and does not repeat it.
-   *
-   * @returns true when the server says the token is gone. False when it cannot, will not or was not reached.
-   */
-  revoke(token: string): Promise<boolean>
-}
-
 interface Context {
   readonly options: TokenEndpointOptions
   readonly client: Client
@@ -60,7 +48,7 @@ interface Context {
   readonly metadata: MetadataCache
 }
 
-export function tokenEndpoint(options: TokenEndpointOptions): ProviderEndpoint {
+export function tokenEndpoint(options: TokenEndpointOptions): Required<TokenEndpoint> {
   const { settings, clientSecret, metadata = new MetadataCache() } = options
   const context: Context = {
     options,
@@ -70,11 +58,11 @@ export function tokenEndpoint(options: TokenEndpointOptions): ProviderEndpoint {
   }
   return {
     prepare: (refreshToken) => prepare(context, refreshToken),
+    revoke: (refreshToken) => prepareRevocation(context, refreshToken),
     async interpret(exchange) {
       const plain = decoded(exchange)
       return classify(plain, await strictVerdict(context, plain))
     },
-    revoke: (token) => revoke(context, token),
   }
 }
 
@@ -110,6 +98,22 @@ async function prepare(context: Context, refreshToken: string): Promise<Prepared
     refreshTokenGrantRequest(server, context.client, context.authentication, refreshToken, {
       ...transport(url, fetch),
       headers,
+    }),
+  )
+}
+
+async function prepareRevocation(
+  context: Context,
+  refreshToken: string,
+): Promise<PreparedRequest | null> {
+  // A bare token endpoint tells nobody where to revoke.
+  if (context.options.settings.issuer === null) return null
+  const { server, revocationEndpoint: url } = await discovered(context)
+  if (url === null) return null
+  return capture((fetch) =>
+    revocationRequest(server, context.client, context.authentication, refreshToken, {
+      ...transport(url, fetch),
+      additionalParameters: { token_type_hint: "refresh_token" },
     }),
   )
 }
@@ -215,25 +219,5 @@ function decoded(exchange: Exchange): Exchange {
     return { ...exchange, response: { ...response, body } }
   } catch {
     return exchange
-  }
-}
-
-async function revoke(context: Context, token: string): Promise<boolean> {
-  const { settings } = context.options
-  if (settings.issuer === null) return false
-  try {
-    const { server, revocationEndpoint } = await discovered(context)
-    if (revocationEndpoint === null) return false
-    const request = await capture((fetch) =>
-      revocationRequest(server, context.client, context.authentication, token, {
-        ...transport(revocationEndpoint, fetch),
-        additionalParameters: { token_type_hint: "refresh_token" },
-      }),
-    )
-    const options = { claim: () => true, timeoutMs: REVOCATION_TIMEOUT_MS }
-    const { response } = await sendExchange(request, options)
-    return response?.status === 200
-  } catch {
-    return false
   }
 }

@@ -22,6 +22,14 @@ export interface TokenEndpoint {
    * @throws QuorateError `DISCOVERY_FAILED` (retryable) when the metadata cannot be had.
    */
   prepare(refreshToken: string): Promise<PreparedRequest>
+  /**
+   * Builds the request that ends the token and its family (RFC 7009), for the same {@link SendExchange}. It spends nothing
+   * and may be sent again; what came of it, `isRevoked` of core/oauth says.
+   *
+   * @returns null when the server has no revocation endpoint. An endpoint without this method has none either.
+   * @throws QuorateError `DISCOVERY_FAILED` (retryable) when the metadata cannot be had.
+   */
+  revoke?(refreshToken: string): Promise<PreparedRequest | null>
   /** Judges what was recorded. Pure in its input; never rejects. */
   interpret(exchange: Exchange): Promise<Outcome>
 }

@@ -1,50 +1,11 @@
 /** Prepare, send and judge, against the real authorization server. */
 
 import { afterEach, describe, expect, test } from "vitest"
-import type { Exchange, Outcome, ProviderSettings } from "../../src/core/oauth/types.ts"
-import { sendExchange } from "../../src/endpoint/exchange.ts"
-import { tokenEndpoint, type ProviderEndpoint } from "../../src/endpoint/token-endpoint.ts"
-import {
-  startAuthorizationServer,
-  type AuthorizationServer,
-  type AuthorizationServerOptions,
-} from "../../src/testing/authorization-server.ts"
+import type { ProviderSettings } from "../../src/core/oauth/types.ts"
+import { tokenEndpoint } from "../../src/endpoint/token-endpoint.ts"
+import { attempt, settingsOf, start, stopAll } from "./attempts.ts"
 
-const servers: AuthorizationServer[] = []
-
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-})
-
-async function start(options: AuthorizationServerOptions = {}): Promise<AuthorizationServer> {
-  const server = await startAuthorizationServer(options)
-  servers.push(server)
-  return server
-}
-
-function settingsOf(
-  server: AuthorizationServer,
-  other: Partial<ProviderSettings> = {},
-): ProviderSettings {
-  return {
-    issuer: server.issuer,
-    tokenEndpoint: null,
-    clientId: server.clientId,
-    clientAuthentication: "none",
-    scope: null,
-    replayPolicy: { type: "strict" },
-    ...other,
-  }
-}
-
-async function attempt(
-  endpoint: ProviderEndpoint,
-  refreshToken: string,
-): Promise<{ exchange: Exchange; outcome: Outcome }> {
-  const request = await endpoint.prepare(refreshToken)
-  const exchange = await sendExchange(request, { claim: () => true, timeoutMs: 5_000 })
-  return { exchange, outcome: await endpoint.interpret(exchange) }
-}
+afterEach(stopAll)
 
 describe("against the real server", () => {
   test("a public client refreshes by discovery and learns who it is", async () => {
@@ -73,7 +34,6 @@ describe("against the real server", () => {
     const { outcome } = await attempt(endpoint, minted.refresh_token)
 
     expect(outcome).toMatchObject({ type: "granted", salvaged: [], tokens: { subject: "ada" } })
-    expect(await endpoint.revoke(minted.refresh_token)).toBe(false)
   })
 
   test.each(["basic", "post"] as const)(
@@ -187,18 +147,6 @@ describe("against the real server", () => {
     })
     expect(maintained.outcome).toMatchObject({ type: "retry-later", maybeSpent: true, cause })
     expect(broken.outcome).toEqual({ type: "in-doubt", spent: false, cause: "server_error" })
-  })
-
-  test("revocation ends the login, and a server that is away revokes nothing", async () => {
-    const server = await start()
-    const minted = await server.mint()
-    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
-
-    expect(await endpoint.revoke(minted.refresh_token)).toBe(true)
-    expect(server.isAlive(minted.refresh_token)).toBe(false)
-
-    await server.setOffline(true)
-    expect(await endpoint.revoke(minted.refresh_token)).toBe(false)
   })
 })
 
