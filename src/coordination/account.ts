@@ -5,26 +5,34 @@
 
 import { isDeepStrictEqual } from "node:util"
 
-import { QuorateError } from "../core/base/errors.ts"
+import { quote, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
-import type { MemberId } from "../core/refresh/types.ts"
+import { allowsTakeover } from "../core/refresh/policy.ts"
+import type { Epoch, MemberId } from "../core/refresh/types.ts"
 import type { CurrentToken, LoginTokens } from "../ports/coordinator.ts"
 import type { Crypto } from "../ports/sealer.ts"
+import type { Storage } from "../ports/storage.ts"
 import { sealPair } from "./attempts.ts"
 import { type Replica, secretContext } from "./replica.ts"
 import type { Submissions } from "./submissions.ts"
 
+export interface AccountParts {
+  readonly self: MemberId
+  readonly crypto: Crypto
+  readonly storage: Storage
+}
+
 export class Account {
-  readonly #parts: { readonly self: MemberId; readonly crypto: Crypto }
+  readonly #parts: AccountParts
   readonly #replica: Replica
   readonly #submissions: Submissions
+  /** The epoch that was ended here alone; 0: none. */
+  #left: Epoch
+  #telling = false
 
-  constructor(
-    parts: { readonly self: MemberId; readonly crypto: Crypto },
-    replica: Replica,
-    submissions: Submissions,
-  ) {
+  constructor(parts: AccountParts, replica: Replica, submissions: Submissions) {
     this.#parts = parts
+    this.#left = Number(Buffer.from(parts.storage.readBlob("logout") ?? []).toString("utf8"))
     this.#replica = replica
     this.#submissions = submissions
   }
@@ -86,9 +94,57 @@ export class Account {
     return token
   }
 
-  async logout(): Promise<void> {
+  /** A person logged out here, and the log may not know it yet. */
+  hasLeft(): boolean {
+    const { epoch, pair } = this.#replica.state
+    return pair !== null && this.#left === epoch
+  }
+
+  /**
+   * With a quorum an entry that ends the epoch everywhere. Without one this member forgets its token at once, also across
+   * restarts, and tells the others when it hears them.
+   */
+  async logout(quorum: boolean): Promise<void> {
     const { epoch, pair } = this.#replica.state
     if (pair === null) return
-    await this.#submissions.submit({ type: "logout", epoch })
+    if (quorum) await this.#submissions.submit({ type: "logout", epoch })
+    if (this.#replica.state.epoch !== epoch) return
+    this.#left = epoch
+    this.#parts.storage.writeBlob("logout", Buffer.from(String(epoch), "utf8"))
+  }
+
+  /** Called after each batch of inputs: a logout that the others have not heard of is proposed while there is a quorum. */
+  progress(quorum: boolean): void {
+    if (!quorum || this.#telling || !this.hasLeft()) return
+    this.#telling = true
+    void this.#tell()
+  }
+
+  async #tell(): Promise<void> {
+    try {
+      await this.#submissions.submit({ type: "logout", epoch: this.#replica.state.epoch })
+    } catch {
+      // Told again when there is a quorum.
+    } finally {
+      this.#telling = false
+    }
+  }
+
+  /** @throws QuorateError `NOT_A_MEMBER` (usage), `HOLDS_TURN` (refused) unless a person says that the holder is gone. */
+  async remove(member: MemberId, holderIsGone: boolean): Promise<void> {
+    const { members, turn, provider } = this.#replica.state
+    const known = members.find(({ id }) => id === member)
+    if (known === undefined) {
+      throw new QuorateError("NOT_A_MEMBER", "usage", `${quote(member)} is not a member`)
+    }
+    const policy = provider?.settings.replayPolicy
+    const harmless = policy !== undefined && allowsTakeover(policy)
+    if (turn?.holder === member && !holderIsGone && !harmless) {
+      const message = `${quote(known.name)} may be refreshing right now: removing it can end the login for all`
+      throw new QuorateError("HOLDS_TURN", "refused", message, {
+        hint: "bring it back, or say that it is gone for good (--holder-is-gone)",
+      })
+    }
+    await this.#submissions.submit({ type: "remove", member })
   }
 }

@@ -4,17 +4,26 @@
  * recording to the courier, and when to try to the agent.
  */
 
-import type { Exchange, Outcome, PreparedRequest, TokenResponse } from "../core/oauth/types.ts"
+import type {
+  CauseCode,
+  Exchange,
+  Outcome,
+  PreparedRequest,
+  TokenResponse,
+} from "../core/oauth/types.ts"
+import type { AloneEnd } from "../core/refresh/alone.ts"
 import { allowsTakeover } from "../core/refresh/policy.ts"
 import { resultStatement } from "../core/refresh/statement.ts"
-import type {
-  AttemptKey,
-  MemberId,
-  Pair,
-  Report,
-  ReportEntry,
-  ResultEntry,
-  Turn,
+import {
+  ALONE,
+  type AttemptKey,
+  type Lineage,
+  type MemberId,
+  type Pair,
+  type Report,
+  type ReportEntry,
+  type ResultEntry,
+  type Turn,
 } from "../core/refresh/types.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Courier } from "../ports/courier.ts"
@@ -36,13 +45,31 @@ export interface AttemptParts {
 /** Assumed when the server does not say: the most common value, and refreshed well before it ends. */
 export const ASSUMED_LIFETIME_MS = 3_600_000
 
-/** `busy`: the courier still works. `unsent`: a second send did not leave; what the first one did is still unknown. */
-export type Attempted = ResultEntry | ReportEntry | "busy" | "unsent"
+/** `busy`: the courier still works. `unsent`: this send did not leave; what an earlier one did is still unknown. */
+export type Attempted =
+  | ResultEntry
+  | ReportEntry
+  | "busy"
+  | { readonly type: "unsent"; readonly cause: CauseCode }
 
-const keyOf = (turn: Turn, attempt: number): AttemptKey => ({
-  epoch: turn.epoch,
-  generation: turn.generation,
-  turn: turn.number,
+/** How an attempt without the log ended. */
+export interface AloneAttempt {
+  readonly end: AloneEnd | null
+  readonly result: ResultEntry | null
+}
+
+/** What the journal holds that the log may lack: pairs, and tokens that the server refused. */
+export interface Found {
+  readonly results: readonly ResultEntry[]
+  readonly refused: readonly Lineage[]
+}
+
+/** A pair is named by its place: which token it came from, at which point of the lineage. */
+const keyOf = (pair: Pair, turn: number, attempt: number): AttemptKey => ({
+  epoch: pair.epoch,
+  generation: pair.generation,
+  parent: pair.lineage,
+  turn,
   attempt,
 })
 
@@ -54,23 +81,36 @@ export class Attempts {
     this.#parts = parts
   }
 
-  /** Prepares the request for the head while the log still agrees on the turn. Sends nothing. */
-  warm(): void {
+  /**
+   * Notes that a turn for the head is about to be asked for, which proves that the journal can be written, and prepares the
+   * request while the log agrees. Sends nothing. @throws QuorateError kind `store`.
+   */
+  intend(): void {
     const { pair } = this.#parts.replica.state
+    if (pair === null) return
+    this.#parts.courier.intend(pair.lineage)
+    this.#warm(pair)
+  }
+
+  #warm(pair: Pair): void {
     const endpoint = this.#parts.endpoint()
-    if (pair === null || endpoint === null || this.#prepared?.of === pair) return
+    if (endpoint === null || this.#prepared?.of === pair) return
     const request = this.#prepare(endpoint, pair)
     this.#prepared = { of: pair, request }
     // A failure is met again, and reported, by whoever carries.
     request.catch(() => (this.#prepared = null))
   }
 
-  async #prepare(endpoint: TokenEndpoint, head: Pair): Promise<PreparedRequest> {
-    return endpoint.prepare(this.#parts.replica.refreshToken(head))
+  async #prepare(endpoint: TokenEndpoint, pair: Pair): Promise<PreparedRequest> {
+    return endpoint.prepare(this.#parts.replica.refreshToken(pair))
   }
 
-  /** Spends the head's refresh token under a turn that is ours, committed and applied; again when it is in doubt. */
-  async carry(turn: Turn): Promise<Attempted> {
+  /**
+   * Spends the head's refresh token under a turn that is ours, committed and applied; again when it is in doubt.
+   *
+   * @param consent a person accepted that it may have been sent before.
+   */
+  async carry(turn: Turn, consent: boolean): Promise<Attempted> {
     const { courier, replica } = this.#parts
     const head = replica.state.pair
     const endpoint = this.#parts.endpoint()
@@ -78,15 +118,18 @@ export class Attempts {
       return this.judge(turn)
     }
     const again = turn.doubt !== null
-    const key = keyOf(turn, again ? courier.latest(keyOf(turn, 1)) + 1 : 1)
+    if (!again && !consent) {
+      const before = await this.#before(turn, head, endpoint)
+      if (before !== null) return before
+    }
+    const key = keyOf(head, turn.number, again ? this.#latest(head, turn) + 1 : 1)
     let request
     try {
       const prepared = this.#prepared?.of === head ? this.#prepared.request : null
       this.#prepared = null
       request = await (prepared ?? this.#prepare(endpoint, head))
     } catch {
-      // Nothing was sent. The record says so before the log does: a void, then the report.
-      return again ? "unsent" : this.judge(turn, "prepare_failed")
+      return { type: "unsent", cause: "prepare_failed" }
     }
     // Discovery takes its time, and a logout or another's pair may have come meanwhile.
     const { state } = replica
@@ -96,7 +139,7 @@ export class Attempts {
       case "answered":
         return this.#judged(turn, head, result.exchange, key.attempt)
       case "unsent":
-        return again ? "unsent" : this.judge(turn, result.cause)
+        return result
       case "in-doubt":
         return this.#report(turn, this.#doubt(result.cause, { sends: sendsOf(key.attempt) }))
       default:
@@ -104,53 +147,139 @@ export class Attempts {
     }
   }
 
+  #latest(head: Pair, turn: Turn): number {
+    return this.#parts.courier.latest(keyOf(head, turn.number, 1))
+  }
+
+  /**
+   * What this profile did with the token before it had this turn, alone or under an earlier one; null: nothing that matters.
+   * Counter-example: spent alone by consent, the answer lost; a turn that knows nothing of it would spend the token again.
+   */
+  async #before(turn: Turn, head: Pair, endpoint: TokenEndpoint): Promise<Attempted | null> {
+    const { courier, replica } = this.#parts
+    const sends = courier.sends(head.lineage)
+    if (sends === null) return "busy"
+    if (sends === 0) return null
+    let open = sends
+    for (const { key, exchange } of courier.kept()) {
+      if (key.parent !== head.lineage) continue
+      const outcome = await endpoint.interpret(exchange)
+      const sent = { sends: sendsOf(key.attempt), sentAtMs: exchange.startedAtMs }
+      if (outcome.type === "granted") return this.#granted(turn, head, exchange, outcome, key)
+      if (outcome.type === "rejected") return this.#report(turn, this.#told(outcome, sent))
+      if (!maybeSpent(outcome)) open -= 1
+    }
+    const policy = replica.state.provider?.settings.replayPolicy
+    if (open === 0 || (policy !== undefined && allowsTakeover(policy))) return null
+    return this.#report(turn, this.#doubt("sent_before", { sends: Math.min(open, 2) }))
+  }
+
   /** What the records say about a turn that we hold; the first attempt is fenced off where nothing is said. */
-  async judge(turn: Turn, cause = "found_unsent"): Promise<Attempted> {
-    const { courier } = this.#parts
+  async judge(turn: Turn, cause: CauseCode = "found_unsent"): Promise<Attempted> {
+    const { courier, replica } = this.#parts
+    const head = replica.state.pair
+    if (head === null || head.generation !== turn.generation) {
+      return { type: "unsent", cause: "too_late" }
+    }
     // From the newest down: an attempt that did not leave says nothing of the one before it.
-    for (let attempt = Math.max(1, courier.latest(keyOf(turn, 1))); attempt >= 1; attempt -= 1) {
-      const judgement = courier.judge(keyOf(turn, attempt))
+    for (let attempt = Math.max(1, this.#latest(head, turn)); attempt >= 1; attempt -= 1) {
+      const key = keyOf(head, turn.number, attempt)
+      const judgement = courier.judge(key)
       if (judgement.type === "busy") return "busy"
       const { record } = judgement
       if (record.type === "sending") {
         return this.#report(turn, this.#doubt("courier_died", { sends: sendsOf(attempt) }))
       }
-      if (record.type === "answered") return this.#answered(turn, attempt)
+      if (record.type === "answered") return this.#answered(turn, head, key)
     }
     return this.#report(turn, { type: "unspent", cause })
   }
 
-  async #answered(turn: Turn, attempt: number): Promise<Attempted> {
-    const { courier, replica } = this.#parts
-    const head = replica.state.pair
-    const kept = courier
+  async #answered(turn: Turn, head: Pair, key: AttemptKey): Promise<Attempted> {
+    const { turn: number, attempt } = key
+    const kept = this.#parts.courier
       .kept()
-      .find(({ key }) => key.turn === turn.number && key.attempt === attempt)
-    if (head === null || kept === undefined) {
+      .find(({ key: each }) => each.turn === number && each.attempt === attempt)
+    if (kept === undefined) {
       const sends = sendsOf(attempt)
       return this.#report(turn, this.#doubt("record_unreadable", { spent: true, sends }))
     }
     return this.#judged(turn, head, kept.exchange, attempt)
   }
 
-  /** Pairs in the journal that follow the head: received once, and perhaps never committed. */
-  async kept(): Promise<readonly ResultEntry[]> {
-    const { courier, replica } = this.#parts
-    const head = replica.state.pair
+  /** Spends a pair's refresh token without a turn. Resolves always. */
+  async alone(pair: Pair, consent: boolean): Promise<AloneAttempt> {
+    const { courier } = this.#parts
     const endpoint = this.#parts.endpoint()
-    if (head === null || endpoint === null) return []
-    const results: ResultEntry[] = []
-    for (const { key, exchange } of courier.kept()) {
-      if (key.epoch !== head.epoch || key.generation !== head.generation) continue
-      const outcome = await endpoint.interpret(exchange)
-      if (outcome.type === "granted") {
-        const policy = replica.state.provider?.settings.replayPolicy
-        // Whether the turn had replaced another is not in the record; where that is possible it is assumed.
-        const replaced = policy !== undefined && allowsTakeover(policy)
-        results.push(this.#result(head, exchange, outcome.tokens, key, replaced))
+    const ended = (end: AloneEnd): AloneAttempt => ({ end, result: null })
+    if (endpoint === null) return ended({ type: "unsent", cause: "no_provider" })
+    const first = keyOf(pair, ALONE, 1)
+    const sends = courier.sends(pair.lineage)
+    if (sends === null) return ended({ type: "unsent", cause: "courier_busy" })
+    const policy = this.#parts.replica.state.provider?.settings.replayPolicy.type
+    if (sends > 0 && !consent && policy !== "multi-use") {
+      return ended({ type: "in-doubt", cause: "sent_before" })
+    }
+    let request
+    try {
+      request = await this.#prepare(endpoint, pair)
+    } catch {
+      return ended({ type: "unsent", cause: "prepare_failed" })
+    }
+    const key = { ...first, attempt: courier.latest(first) + 1 }
+    const carried = await courier.carry(key, request)
+    if (carried.type !== "answered") return ended(carried)
+    const outcome = await endpoint.interpret(carried.exchange)
+    if (outcome.type === "granted") {
+      if (isForeign(pair, outcome.tokens))
+        return ended({ type: "rejected", cause: "wrong_identity" })
+      return {
+        end: null,
+        result: this.#result(pair, carried.exchange, outcome.tokens, key, sends > 0),
       }
     }
-    return results
+    const atMs = this.#parts.clock.wallMs()
+    const { cause } = outcome
+    if (outcome.type !== "retry-later") return ended({ type: endOf(outcome), cause })
+    if (outcome.maybeSpent) return ended({ type: "in-doubt", cause })
+    return ended({ type: "retry-later", cause, notBeforeMs: atMs + outcome.delayMs })
+  }
+
+  /** Nothing of ours is on its way with this token: what we received of it is offered as a pair. */
+  isQuiet(pair: Pair): boolean {
+    return this.#parts.courier.sends(pair.lineage) !== null
+  }
+
+  /**
+   * What the journal says beyond the head: the chain of pairs that hangs on it, received once and perhaps never committed,
+   * and the tokens of that chain that were refused.
+   */
+  async found(): Promise<Found> {
+    const { courier, replica } = this.#parts
+    const { pair: head, provider } = replica.state
+    const endpoint = this.#parts.endpoint()
+    const results: ResultEntry[] = []
+    const refused: Lineage[] = []
+    if (head === null || endpoint === null) return { results, refused }
+    const kept = courier.kept()
+    // Whether a turn had replaced another is not in the record; where that is possible it is assumed.
+    const replaced = provider !== null && allowsTakeover(provider.settings.replayPolicy)
+    for (let tail: Pair | null = head; tail !== null;) {
+      const from: Pair = tail
+      tail = null
+      // Of several answers about one token the newest counts.
+      for (const { key, exchange } of kept.toReversed()) {
+        if (key.parent !== from.lineage || key.epoch !== from.epoch) continue
+        const outcome = await endpoint.interpret(exchange)
+        if (outcome.type === "rejected") refused.push(from.lineage)
+        if (outcome.type !== "granted" || isForeign(from, outcome.tokens)) continue
+        const result = this.#result(from, exchange, outcome.tokens, key, replaced)
+        results.push(result)
+        tail = result.pair.lineage === from.lineage ? null : result.pair
+        break
+      }
+    }
+    return { results, refused }
   }
 
   async #judged(turn: Turn, head: Pair, exchange: Exchange, attempt: number): Promise<Attempted> {
@@ -160,11 +289,24 @@ export class Attempts {
       return this.#report(turn, this.#doubt("no_provider", { ...sent, spent: true }))
     }
     const outcome = await endpoint.interpret(exchange)
-    if (outcome.type === "granted") {
-      const replaced = turn.replaces !== null
-      return this.#result(head, exchange, outcome.tokens, keyOf(turn, attempt), replaced)
+    if (outcome.type !== "granted") return this.#report(turn, this.#told(outcome, sent))
+    return this.#granted(turn, head, exchange, outcome, keyOf(head, turn.number, attempt))
+  }
+
+  /** Another account's pair is never stored: the token is spent all the same. */
+  #granted(
+    turn: Turn,
+    head: Pair,
+    exchange: Exchange,
+    { tokens }: Extract<Outcome, { type: "granted" }>,
+    key: AttemptKey,
+  ): Attempted {
+    if (isForeign(head, tokens)) {
+      const sends = sendsOf(key.attempt)
+      const sentAtMs = exchange.startedAtMs
+      return this.#report(turn, this.#doubt("wrong_identity", { spent: true, sends, sentAtMs }))
     }
-    return this.#report(turn, this.#told(outcome, sent))
+    return this.#result(head, exchange, tokens, key, turn.replaces !== null)
   }
 
   #told(
@@ -214,7 +356,7 @@ export class Attempts {
     exchange: Exchange,
     tokens: TokenResponse,
     key: AttemptKey,
-    replaced = false,
+    replaced: boolean,
   ): ResultEntry {
     const { crypto, identity, replica, self } = this.#parts
     const { clusterId } = replica.state
@@ -225,19 +367,40 @@ export class Attempts {
       generation: head.generation + 1,
       parent: head.lineage,
       refreshToken,
-      tokens: { ...tokens, scope: tokens.scope ?? head.scope },
+      tokens: {
+        ...tokens,
+        scope: tokens.scope ?? head.scope,
+        subject: tokens.subject ?? head.subject,
+      },
       issuedAtMs: exchange.startedAtMs,
       resent: key.attempt > 1 || replaced,
       by: self,
     })
-    const statement = Buffer.from(resultStatement(clusterId, pair, key.turn), "utf8")
-    return { type: "result", pair, turn: key.turn, signature: identity.sign(statement) }
+    const turn = key.turn === ALONE ? null : key.turn
+    const statement = Buffer.from(resultStatement(clusterId, pair, turn), "utf8")
+    return { type: "result", pair, turn, signature: identity.sign(statement) }
   }
 }
 
 /** The first attempt is one send, any later one that left is the second: a third is never made. */
 function sendsOf(attempt: number): number {
   return Math.min(attempt, 2)
+}
+
+/** The server answered for another account than the one that logged in. */
+function isForeign(pair: Pair, { subject }: TokenResponse): boolean {
+  return pair.subject !== null && subject !== null && pair.subject !== subject
+}
+
+function maybeSpent(outcome: Outcome): boolean {
+  return outcome.type === "in-doubt" || (outcome.type === "retry-later" && outcome.maybeSpent)
+}
+
+/** What a failed exchange means for a token that was sent alone. */
+function endOf(
+  outcome: Exclude<Outcome, { type: "granted" | "retry-later" }>,
+): Exclude<AloneEnd["type"], "retry-later"> {
+  return outcome.type === "unspent" ? "unsent" : outcome.type
 }
 
 export interface PairParts {

@@ -8,16 +8,19 @@
 import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import type { Random } from "../core/base/random.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
-import { Agent, type AgentEffect, type AgentInput } from "../core/refresh/agent.ts"
+import { Agent } from "../core/refresh/agent.ts"
+import type { AgentInput } from "../core/refresh/agent-types.ts"
+import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import { deriveStage, type StageOf } from "../core/refresh/status.ts"
+import { previewTakeOver, type TakeOverPreview } from "../core/refresh/takeover.ts"
 import type {
   ClusterState,
   Instant,
   LogEntry,
   MemberId,
   MemberInfo,
-  Turn,
+  Pair,
 } from "../core/refresh/types.ts"
 import type { Entry, RaftOptions, Settlement, Snapshot } from "../core/raft/types.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -31,14 +34,15 @@ import type {
 import type { Courier } from "../ports/courier.ts"
 import type { Crypto, Identity } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
-import type { TokenEndpoint } from "../ports/token-endpoint.ts"
+import type { SendExchange, TokenEndpoint } from "../ports/token-endpoint.ts"
 import type { Transport, WireMessage } from "../ports/transport.ts"
 import { encodeEntry } from "../wire/entries.ts"
 import { Account } from "./account.ts"
-import { type Attempted, Attempts } from "./attempts.ts"
+import { Attempts } from "./attempts.ts"
+import { Conduct } from "./conduct.ts"
 import { RaftDriver } from "./driver.ts"
-import { nextKeys } from "./keys.ts"
 import { Peers } from "./peers.ts"
+import { Records } from "./records.ts"
 import { Replica } from "./replica.ts"
 import { StageWatch } from "./stage-watch.ts"
 import { Submissions } from "./submissions.ts"
@@ -58,8 +62,12 @@ export interface ClusterParts {
   readonly crypto: Crypto
   readonly identity: Identity
   readonly raft: Omit<RaftOptions, "self">
+  /** For what spends nothing, such as a revocation; refreshes go through the courier. */
+  readonly send: SendExchange
   /** What a holder in doubt does under `strict` just before the access token ends. */
   readonly lastResort: LastResort
+  /** When this member may spend without a quorum. */
+  readonly fallback: Fallback
 }
 
 /** What is tidied after a new head waits this long. */
@@ -77,16 +85,15 @@ export function clusterCoordinator(parts: ClusterParts): Coordinator {
 class Cluster implements Coordinator {
   readonly #parts: ClusterParts
   readonly #replica: Replica
-  readonly #attempts: Attempts
+  readonly #conduct: Conduct
   readonly #agent: Agent
   readonly #driver: RaftDriver
   readonly #peers: Peers
   readonly #submissions: Submissions
   readonly #account: Account
+  readonly #records: Records
   readonly #stages: StageWatch
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
-  /** Proposals of the agent in flight: id to intention. */
-  readonly #intentions = new Map<string, string>()
   readonly #run: string
   #sequence = 0
   #leader: MemberId | null = null
@@ -99,7 +106,10 @@ class Cluster implements Coordinator {
   #cancelTidying: () => void = () => {}
   #untidy = false
   #kickAtMs = -Infinity
+  /** The opened form of a pair that is used before the log has it. */
+  #ahead: { readonly of: Pair; readonly token: CurrentToken | null } | null = null
   #announced: CurrentToken | null = null
+  #head: Pair | null = null
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
@@ -112,6 +122,7 @@ class Cluster implements Coordinator {
     this.#replica = new Replica(parts, parts.clusterId, parts.members)
     this.#replica.restore(persisted.snapshot.data)
     this.#announced = this.#replica.token
+    this.#head = this.#replica.state.pair
     this.#peers = new Peers(self, clock)
     this.#stages = new StageWatch(
       clock,
@@ -124,11 +135,21 @@ class Cluster implements Coordinator {
       (id, entry) => this.#propose(id, entry),
     )
     this.#account = new Account(parts, this.#replica, this.#submissions)
-    this.#agent = new Agent({ self, lastResort: parts.lastResort }, this.#replica.state, random)
-    this.#attempts = new Attempts({
-      ...parts,
-      replica: this.#replica,
-      endpoint: () => this.#provider(),
+    this.#agent = new Agent(parts, this.#replica.state, random, clock.nowMs())
+    const shared = { ...parts, replica: this.#replica, endpoint: () => this.#provider() }
+    this.#records = new Records(shared)
+    this.#conduct = new Conduct({
+      ...shared,
+      attempts: new Attempts(shared),
+      records: this.#records,
+      send: (to, message) => void (to !== self && parts.transport?.send(to, message)),
+      propose: (entry, named) => {
+        const id = this.#name()
+        named(id)
+        this.#propose(id, entry)
+      },
+      decide: (input) => this.#decide(input),
+      failed: (error) => this.#stop(error),
     })
     this.#driver = new RaftDriver({ ...parts, options: { ...parts.raft, self } }, persisted, {
       send: (to, message) => parts.transport?.send(to, { type: "raft", message }),
@@ -147,11 +168,15 @@ class Cluster implements Coordinator {
     })
     this.#driver.input({ type: "wake" })
     this.#decide({ type: "wake" })
-    await this.#offerKept()
+    await this.#conduct.offerFound()
   }
 
   token(): CurrentToken | null {
-    return this.#replica.token
+    if (this.#account.hasLeft()) return null
+    const { ahead } = this.#agent
+    if (ahead === null) return this.#replica.token
+    if (this.#ahead?.of !== ahead) this.#ahead = { of: ahead, token: this.#replica.open(ahead) }
+    return this.#ahead.token
   }
 
   demand(epoch: number, generation: number, force: boolean): void {
@@ -180,7 +205,20 @@ class Cluster implements Coordinator {
   }
 
   logout(): Promise<void> {
-    return this.#account.logout()
+    const done = this.#account.logout(this.#driver.status.quorum)
+    this.#announce()
+    return done
+  }
+
+  takeOver(preview: boolean): Promise<TakeOverPreview> {
+    const { quorum } = this.#driver.status
+    const told = previewTakeOver(this.#replica.state, this.#parts.self, quorum)
+    if (!preview && told.type !== "hopeless") this.#decide({ type: "consent" })
+    return Promise.resolve(told)
+  }
+
+  remove(member: MemberId, holderIsGone: boolean): Promise<void> {
+    return this.#account.remove(member, holderIsGone)
   }
 
   status(): ClusterStatus {
@@ -190,7 +228,7 @@ class Cluster implements Coordinator {
     const { stage, cause, sinceMs } = this.#stages.current()
     const trying = this.#agent.demanding && stage !== "relogin"
     const held = trying ? this.#agent.heldUntil(at) : null
-    const token = this.#replica.token
+    const token = this.token()
     const seen = raft.leaderSeenAt
     const learner = raft.config.learners.includes(this.#parts.self)
     const role = raft.role === "pre-candidate" ? "candidate" : raft.role
@@ -199,13 +237,13 @@ class Cluster implements Coordinator {
       cause,
       sinceMs,
       nextAttemptAtMs: held === null ? null : Math.round(at.wall + held - at.now),
-      generation: state.pair?.generation ?? 0,
+      generation: (this.#agent.ahead ?? state.pair)?.generation ?? 0,
       epoch: state.epoch,
       expiresAtMs: token?.expiresAtMs ?? null,
       quorum: raft.quorum && this.#stopped === null,
       leader: raft.leader,
       leaderSeenAtMs: seen === null ? null : Math.round(at.wall - (at.now - seen)),
-      holder: state.turn?.holder ?? null,
+      holder: state.turn?.holder ?? state.refused?.suspects[0] ?? null,
       role: learner ? "learner" : role,
       members: this.#peers.list(state, raft.config),
     }
@@ -257,12 +295,20 @@ class Cluster implements Coordinator {
     this.#driver.input({ type: "compact", index: applied, data: this.#replica.snapshot() })
   }
 
-  /** Tells callers and peers of a new head. */
-  #headMoved(): void {
-    const token = this.#replica.token
-    if (token === this.#announced) return
+  /** Tells callers of a new token, once: the head's, or one that is used before the log has it. */
+  #announce(): void {
+    const token = this.token()
+    if (token?.accessToken === this.#announced?.accessToken) return
     this.#announced = token
     this.#emit({ type: "token", token })
+  }
+
+  /** Tells callers and peers of a new head. */
+  #headMoved(): void {
+    const { pair: head } = this.#replica.state
+    if (head === this.#head) return
+    this.#head = head
+    this.#announce()
     const { epoch, pair } = this.#replica.state
     const generation = pair?.generation ?? 0
     for (const id of this.#peers.connected()) {
@@ -283,20 +329,9 @@ class Cluster implements Coordinator {
     this.#untidy = false
     try {
       this.#compact()
-      this.#settleRecords()
+      if (this.#records.settle()) void this.#conduct.offerFound()
     } catch (error) {
       this.#stop(error)
-    }
-  }
-
-  #settleRecords(): void {
-    const { epoch, pair } = this.#replica.state
-    const generation = pair?.generation ?? 0
-    for (const { key } of this.#parts.courier.kept()) {
-      const isHistory = key.epoch < epoch || (key.epoch === epoch && key.generation < generation)
-      if (isHistory) this.#parts.courier.settle(key)
-      // The log has reached the parent of a pair that an earlier run received.
-      else if (key.epoch === epoch && key.generation === generation) void this.#offerKept()
     }
   }
 
@@ -310,9 +345,7 @@ class Cluster implements Coordinator {
   }
 
   #settled(id: string, result: Settlement): void {
-    const key = this.#intentions.get(id)
-    this.#intentions.delete(id)
-    if (key !== undefined) this.#decide({ type: "settled", key, result })
+    this.#conduct.settled(id, result)
     this.#submissions.settled(id, result)
   }
 
@@ -325,65 +358,16 @@ class Cluster implements Coordinator {
   #decide(input: AgentInput): void {
     if (this.#closed || this.#stopped !== null) return
     try {
-      for (const effect of this.#agent.step(input, this.#now())) this.#perform(effect)
+      for (const effect of this.#agent.step(input, this.#now())) this.#conduct.perform(effect)
     } catch (error) {
       // An invariant of ours broke, or an entry cannot be encoded: stop the member, never the application around it.
       return this.#stop(error)
     }
+    this.#announce()
     this.#cancelTimer()
     const at = this.#agent.nextWakeAt
     if (at !== null)
       this.#cancelTimer = this.#parts.clock.timer(at, () => this.#decide({ type: "wake" }))
-  }
-
-  #perform(effect: AgentEffect): void {
-    switch (effect.type) {
-      case "propose":
-        if (effect.entry.type === "turn") this.#attempts.warm()
-        return this.#intend(effect.key, effect.entry)
-      case "send":
-        if (effect.to !== this.#parts.self) this.#parts.transport?.send(effect.to, effect.message)
-        return
-      case "carry":
-        return void this.#attempt(effect.turn, (turn) => this.#attempts.carry(turn))
-      case "judge":
-        return void this.#attempt(effect.turn, (turn) => this.#attempts.judge(turn))
-      case "make-keys":
-        return this.#intend("keys", {
-          type: "keys",
-          keys: nextKeys(this.#replica.state, this.#parts.crypto),
-        })
-      default:
-        return effect satisfies never
-    }
-  }
-
-  #intend(key: string, entry: LogEntry): void {
-    const id = this.#name()
-    this.#intentions.set(id, key)
-    this.#propose(id, entry)
-  }
-
-  async #attempt(turn: Turn, work: (turn: Turn) => Promise<Attempted>): Promise<void> {
-    try {
-      const entry = await work(turn)
-      const { number } = turn
-      if (entry === "busy" || entry === "unsent") this.#decide({ type: entry, turn: number })
-      else this.#decide({ type: "outcome", turn: number, entry })
-    } catch (error) {
-      // The journal failed, or the keys do not fit: nobody can say what this member did, so it stops.
-      this.#stop(error)
-    }
-  }
-
-  /** A pair that an earlier run received and could not commit comes first: before it, nobody may spend its parent. */
-  async #offerKept(): Promise<void> {
-    try {
-      const results = await this.#attempts.kept()
-      if (results.length > 0) this.#decide({ type: "kept", results })
-    } catch (error) {
-      this.#stop(error)
-    }
   }
 
   #provider(): TokenEndpoint | null {
@@ -405,6 +389,8 @@ class Cluster implements Coordinator {
       return
     }
     if (message.type === "newest") this.#peers.newest(from, message)
+    // Whoever shows a pair proves that its holder received it; the log is not asked here.
+    if (message.type === "show" && !this.#replica.verifies(message.result)) return
     this.#decide({ type: "message", from, message })
   }
 
@@ -427,13 +413,18 @@ class Cluster implements Coordinator {
       this.#decide({ type: "leader", leader })
     }
     this.#submissions.progress()
+    this.#account.progress(this.#driver.status.quorum)
     this.#watchStage()
   }
 
   #stage(): StageOf {
     const { term, quorum } = this.#driver.status
+    const { ahead } = this.#agent
+    const { state } = this.#replica
+    const pair = this.#account.hasLeft() ? null : (ahead ?? state.pair)
     return deriveStage({
-      state: this.#replica.state,
+      state: pair === state.pair ? state : { ...state, pair },
+      trouble: this.#agent.trouble,
       wallMs: this.#parts.clock.wallMs(),
       quorum,
       settled: term > 0 && this.#settledTerm === term,
@@ -445,7 +436,7 @@ class Cluster implements Coordinator {
   /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
   #watchStage(): void {
     if (this.#listeners.size === 0 || this.#closed) return
-    this.#stages.look(this.#replica.token?.expiresAtMs ?? null)
+    this.#stages.look(this.token()?.expiresAtMs ?? null)
   }
 
   #emit(event: CoordinatorEvent): void {

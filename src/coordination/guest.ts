@@ -5,6 +5,8 @@
 
 import type { ProviderSettings } from "../core/oauth/types.ts"
 import { QuorateError } from "../core/base/errors.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
+import type { MemberId } from "../core/refresh/types.ts"
 import type { GuestLink } from "../machine/guest-socket.ts"
 import type { HostView } from "../machine/guest-protocol.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -86,13 +88,24 @@ class Guest implements Coordinator {
   }
 
   async login(login: LoginTokens): Promise<CurrentToken> {
-    const token = await this.#parts.link.call({ type: "login", login }, this.#requestMs)
+    const { token } = await this.#parts.link.call({ type: "login", login }, this.#requestMs)
     if (token === null) throw new QuorateError("INTERNAL", "internal", "a login without a token")
     return token
   }
 
   async logout(): Promise<void> {
     await this.#parts.link.call({ type: "logout" }, this.#requestMs)
+  }
+
+  async takeOver(preview: boolean): Promise<TakeOverPreview> {
+    const { cost } = await this.#parts.link.call({ type: "take-over", preview }, this.#requestMs)
+    if (cost === null)
+      throw new QuorateError("INTERNAL", "internal", "a takeover without a preview")
+    return cost
+  }
+
+  async remove(member: MemberId, holderIsGone: boolean): Promise<void> {
+    await this.#parts.link.call({ type: "remove", member, holderIsGone }, this.#requestMs)
   }
 
   status(): ClusterStatus {

@@ -13,6 +13,7 @@ import type {
   MemberId,
   MemberInfo,
   Pair,
+  ResultEntry,
   Tokens,
   Verdict,
 } from "../core/refresh/types.ts"
@@ -116,28 +117,16 @@ export class Replica {
     const before = this.#state
     this.#state = state
     if (state.keys !== before.keys) for (const keys of state.keys) this.#learn(keys)
-    if (state.pair !== before.pair) this.#token = this.#open(state.pair)
+    if (state.pair !== before.pair) this.#token = this.open(state.pair)
   }
 
-  #signed(entry: Extract<LogEntry, { type: "result" }>): boolean {
-    const { pair, turn, signature } = entry
-    const statement = Buffer.from(resultStatement(this.#state.clusterId, pair, turn), "utf8")
-    return this.#parts.crypto.verify(keyOf(pair.by), statement, signature)
+  /** Its holder, a member of the cluster, has signed it. */
+  verifies(entry: ResultEntry): boolean {
+    return this.#state.members.some(({ id }) => id === entry.pair.by) && this.#signed(entry)
   }
 
-  #learn(keys: KeySet): void {
-    const wrap = keys.wraps.find(({ member }) => member === this.#parts.self)
-    for (const purpose of ["access", "refresh"] as const) {
-      const sealed = wrap?.[purpose] ?? null
-      if (sealed === null || this.keyring.has(keys.number, purpose)) continue
-      const context = wrapContext(this.#state.clusterId, keys.number, purpose, this.#parts.self)
-      const key = attempt(() => this.#parts.identity.open(sealed, context))
-      // A wrap that was not made for us leaves us without this key, like a member that was given none.
-      if (key !== null) this.keyring.add(keys.number, purpose, key)
-    }
-  }
-
-  #open(pair: Pair | null): CurrentToken | null {
+  /** The access token of a pair; null: this member may not open it. */
+  open(pair: Pair | null): CurrentToken | null {
     if (pair === null) return null
     const context = boxContext(this.#state.clusterId, pair, "access")
     const tokens = attempt(
@@ -155,6 +144,24 @@ export class Replica {
       epoch: pair.epoch,
       scope: pair.scope,
       refreshedHere: pair.by === this.#parts.self,
+    }
+  }
+
+  #signed(entry: ResultEntry): boolean {
+    const { pair, turn, signature } = entry
+    const statement = Buffer.from(resultStatement(this.#state.clusterId, pair, turn), "utf8")
+    return this.#parts.crypto.verify(keyOf(pair.by), statement, signature)
+  }
+
+  #learn(keys: KeySet): void {
+    const wrap = keys.wraps.find(({ member }) => member === this.#parts.self)
+    for (const purpose of ["access", "refresh"] as const) {
+      const sealed = wrap?.[purpose] ?? null
+      if (sealed === null || this.keyring.has(keys.number, purpose)) continue
+      const context = wrapContext(this.#state.clusterId, keys.number, purpose, this.#parts.self)
+      const key = attempt(() => this.#parts.identity.open(sealed, context))
+      // A wrap that was not made for us leaves us without this key, like a member that was given none.
+      if (key !== null) this.keyring.add(keys.number, purpose, key)
     }
   }
 }

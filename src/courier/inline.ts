@@ -7,7 +7,7 @@
  */
 
 import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
-import type { AttemptKey } from "../core/refresh/types.ts"
+import type { AttemptKey, Lineage } from "../core/refresh/types.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CarryResult, Courier, Judgement } from "../ports/courier.ts"
 import type { Journal } from "../ports/journal.ts"
@@ -29,7 +29,7 @@ export interface InlineCourierParts {
 const GO_LIFE_MS = 15_000
 
 const context = (key: AttemptKey): string =>
-  `quorate exchange ${key.epoch}.${key.generation}.${key.turn}.${key.attempt}`
+  `quorate exchange ${key.epoch}.${key.generation}.${key.parent}.${key.turn}.${key.attempt}`
 
 /** A {@link Courier} that sends from this process. */
 export function inlineCourier(parts: InlineCourierParts): Courier {
@@ -58,13 +58,30 @@ class InlineCourier implements Courier {
     }
   }
 
+  intend(parent: Lineage): void {
+    const { journal } = this.#parts
+    if (!journal.intends(parent)) journal.intend(parent)
+  }
+
   judge(key: AttemptKey): Judgement {
     const { journal, lock } = this.#parts
     if (!this.#acquire()) return { type: "busy" }
     try {
+      // A restored backup has forgotten what it sent: without its note an attempt without a row proves nothing.
+      if (key.attempt === 1 && !journal.intends(key.parent)) journal.claim(key)
       // Fencing first: a courier that wakes late must find the row, before anybody concludes that it never sent.
       const fenced = journal.void(key)
       return { type: "judged", record: fenced ? { type: "none" } : journal.read(key) }
+    } finally {
+      lock.release()
+    }
+  }
+
+  sends(parent: Lineage): number | null {
+    const { journal, lock } = this.#parts
+    if (!this.#acquire()) return null
+    try {
+      return journal.sends(parent)
     } finally {
       lock.release()
     }

@@ -7,6 +7,7 @@
 
 import type { ProviderSettings, ReplayPolicy, TokenResponse } from "../core/oauth/types.ts"
 import type { Stage } from "../core/refresh/status.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
 import type { ClusterStatus, CurrentToken, MemberStatus } from "../ports/coordinator.ts"
 import { FrameError } from "../wire/errors.ts"
 
@@ -176,5 +177,16 @@ function member(value: unknown): MemberStatus {
     generation: orNull(from["generation"], "generation", count),
     lastSeenMs: orNull(from["lastSeenMs"], "lastSeenMs", finite),
     self: flag(from["self"], "self"),
+  }
+}
+
+export function takeOverPreview(value: unknown): TakeOverPreview {
+  const from = fields(value, "cost")
+  const type = oneOf(from["type"], "cost", ["hopeless", "safe", "risky"] as const)
+  if (type !== "risky") return { type }
+  return {
+    type,
+    because: oneOf(from["because"], "because", ["in_doubt", "open_turn", "no_quorum"] as const),
+    holder: orNull(from["holder"], "holder", text),
   }
 }

@@ -8,6 +8,8 @@
 import type { ErrorCode, ErrorKind } from "../core/base/errors.ts"
 import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
+import type { MemberId } from "../core/refresh/types.ts"
 import type { ClusterStatus, CurrentToken, LoginTokens } from "../ports/coordinator.ts"
 import { FrameError } from "../wire/errors.ts"
 import {
@@ -20,6 +22,7 @@ import {
   orNull,
   provider,
   status,
+  takeOverPreview,
   STATUS_ZERO,
   text,
   token,
@@ -28,7 +31,7 @@ import {
 } from "./guest-fields.ts"
 
 /** Grows with every change that an older side would misread. */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 /** Longest frame that a guest may send, in bytes: a login with its tokens fits many times. */
 export const GUEST_FRAME_BYTES_MAX = 131_072
@@ -52,6 +55,14 @@ export type GuestCall =
     }
   | { readonly type: "login"; readonly login: LoginTokens }
   | { readonly type: "logout" }
+  | { readonly type: "take-over"; readonly preview: boolean }
+  | { readonly type: "remove"; readonly member: MemberId; readonly holderIsGone: boolean }
+
+/** What a call brings: a login its token, a takeover what it may cost, the others nothing. */
+export interface CallResult {
+  readonly token: CurrentToken | null
+  readonly cost: TakeOverPreview | null
+}
 
 export interface Greeting {
   readonly protocol: number
@@ -85,13 +96,7 @@ export type HostFrame =
   | { readonly type: "refused"; readonly failure: WireFailure }
   | { readonly type: "view"; readonly view: HostView }
   | { readonly type: "member"; readonly id: string; readonly connected: boolean }
-  /** `token` is what a login brought; null for the other calls. */
-  | {
-      readonly type: "answer"
-      readonly id: number
-      readonly token: CurrentToken | null
-      readonly view: HostView
-    }
+  | ({ readonly type: "answer"; readonly id: number; readonly view: HostView } & CallResult)
   | { readonly type: "failed"; readonly id: number; readonly failure: WireFailure }
 
 /** @throws FrameError `invalid`, naming the field, for anything that is no frame of a guest. */
@@ -143,6 +148,7 @@ export function parseHostFrame(value: unknown): HostFrame {
         type,
         id: count(frame["id"], "id"),
         token: orNull(frame["token"], "token", token),
+        cost: orNull(frame["cost"], "cost", takeOverPreview),
         view: view(frame["view"]),
       }
     case "failed":
@@ -189,7 +195,7 @@ function greeting(frame: Fields): Greeting {
 
 function call(value: unknown): GuestCall {
   const from = fields(value, "call")
-  const type = oneOf(from["type"], "call.type", ["look", "configure", "login", "logout"])
+  const type = oneOf(from["type"], "call.type", CALLS)
   switch (type) {
     case "look":
     case "logout":
@@ -210,10 +216,20 @@ function call(value: unknown): GuestCall {
         },
       }
     }
+    case "take-over":
+      return { type, preview: flag(from["preview"], "preview") }
+    case "remove":
+      return {
+        type,
+        member: text(from["member"], "member"),
+        holderIsGone: flag(from["holderIsGone"], "holderIsGone"),
+      }
     default:
       return type satisfies never
   }
 }
+
+const CALLS = ["look", "configure", "login", "logout", "take-over", "remove"] as const
 
 const NO_VIEW: HostView = { token: null, status: STATUS_ZERO, provider: null }
 

@@ -8,10 +8,10 @@
 import { createConnection, type Socket } from "node:net"
 
 import { QuorateError } from "../core/base/errors.ts"
-import type { CurrentToken } from "../ports/coordinator.ts"
 import { FrameDecoder, frameOf } from "../wire/frame.ts"
 import { pack } from "../wire/pack.ts"
 import {
+  type CallResult,
   errorOf,
   type Greeting,
   GUEST_FRAME_BYTES_MAX,
@@ -54,7 +54,7 @@ export interface GuestLink {
    * @throws QuorateError of the host; `TIMEOUT` (retryable) after `timeoutMs` or when the host ends first: whether it
    *   was done is then unknown.
    */
-  call(call: GuestCall, timeoutMs: number): Promise<CurrentToken | null>
+  call(call: GuestCall, timeoutMs: number): Promise<CallResult>
   /** Ends the connection; `closed` is not called. */
   close(): void
 }
@@ -83,7 +83,7 @@ export function connectToHost(path: string, timeoutMs: number): Promise<Contact>
 
 interface Request {
   readonly sinceMs: number
-  readonly settle: (token: CurrentToken | null) => void
+  readonly settle: (result: CallResult) => void
   readonly fail: (error: QuorateError) => void
 }
 
@@ -138,7 +138,7 @@ class Link implements GuestLink {
     if (this.#socket.writableLength < NOTES_BYTES_MAX) this.#send(note)
   }
 
-  call(call: GuestCall, timeoutMs: number): Promise<CurrentToken | null> {
+  call(call: GuestCall, timeoutMs: number): Promise<CallResult> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(hostEnded())
       const id = (this.#ids += 1)
@@ -148,7 +148,7 @@ class Link implements GuestLink {
       }
       const fail = (error: QuorateError): void => (finish(), reject(error))
       const deadline = setTimeout(() => fail(unanswered(timeoutMs)), timeoutMs).unref()
-      const settle = (token: CurrentToken | null): void => (finish(), resolve(token))
+      const settle = (result: CallResult): void => (finish(), resolve(result))
       this.#requests.set(id, { sinceMs: performance.now(), settle, fail })
       try {
         this.#send({ type: "request", id, call })
@@ -211,7 +211,7 @@ class Link implements GuestLink {
         return this.#handlers?.member(frame.id, frame.connected)
       case "answer":
         this.#handlers?.view(frame.view)
-        return this.#requests.get(frame.id)?.settle(frame.token)
+        return this.#requests.get(frame.id)?.settle({ token: frame.token, cost: frame.cost })
       case "failed":
         return this.#requests.get(frame.id)?.fail(errorOf(frame.failure))
       case "welcome":

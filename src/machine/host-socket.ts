@@ -10,9 +10,10 @@ import { createServer, type Server, type Socket } from "node:net"
 import { isMainThread } from "node:worker_threads"
 
 import { QuorateError } from "../core/base/errors.ts"
-import type { Coordinator, CoordinatorEvent, CurrentToken } from "../ports/coordinator.ts"
+import type { Coordinator, CoordinatorEvent } from "../ports/coordinator.ts"
 import { encodeFrame, FrameDecoder } from "../wire/frame.ts"
 import {
+  type CallResult,
   failureOf,
   type Greeting,
   GUEST_FRAME_BYTES_MAX,
@@ -190,8 +191,8 @@ class Host {
     }
     to.waiting += 1
     try {
-      const token = await this.#perform(call)
-      to.send({ type: "answer", id, token, view: this.#view() })
+      const result = await this.#perform(call)
+      to.send({ type: "answer", id, ...result, view: this.#view() })
     } catch (error) {
       to.send({ type: "failed", id, failure: failureOf(error) })
     } finally {
@@ -199,23 +200,30 @@ class Host {
     }
   }
 
-  async #perform(call: GuestCall): Promise<CurrentToken | null> {
+  async #perform(call: GuestCall): Promise<CallResult> {
     switch (call.type) {
       case "look":
-        return null
+        return NOTHING
       case "configure":
         await this.#coordinator.configure(call.settings, call.clientSecret)
-        return null
+        return NOTHING
       case "login":
-        return this.#coordinator.login(call.login)
+        return { ...NOTHING, token: await this.#coordinator.login(call.login) }
       case "logout":
         await this.#coordinator.logout()
-        return null
+        return NOTHING
+      case "take-over":
+        return { ...NOTHING, cost: await this.#coordinator.takeOver(call.preview) }
+      case "remove":
+        await this.#coordinator.remove(call.member, call.holderIsGone)
+        return NOTHING
       default:
         return call satisfies never
     }
   }
 }
+
+const NOTHING: CallResult = { token: null, cost: null }
 
 interface ConnectionHandlers {
   readonly frame: (frame: GuestFrame) => void

@@ -4,6 +4,7 @@
  */
 
 import type { Stage, StageCause } from "../core/refresh/status.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
 import type { Epoch, Generation, MemberId } from "../core/refresh/types.ts"
 import type { ProviderSettings, TokenResponse } from "../core/oauth/types.ts"
 
@@ -82,8 +83,22 @@ export interface Coordinator {
   configure(settings: ProviderSettings, clientSecret: string | null): Promise<void>
   /** Commits a new login as the next epoch. @throws QuorateError `NO_QUORUM` or `TIMEOUT`. */
   login(login: LoginTokens): Promise<CurrentToken>
-  /** Ends the epoch on every member. @throws QuorateError `NO_QUORUM` or `TIMEOUT`. */
+  /** Ends the epoch on every member; without a quorum here at once, and elsewhere when there is one. */
   logout(): Promise<void>
+  /**
+   * A person accepts what it may cost: this member spends the newest refresh token once, whoever may have spent it before.
+   * Does not wait for what comes of it, which is told as a token or a status.
+   *
+   * @param preview only tells what it may cost now.
+   */
+  takeOver(preview: boolean): Promise<TakeOverPreview>
+  /**
+   * Ends a member's part in the cluster, and with it the turn that it may hold.
+   *
+   * @param holderIsGone a person says so: without it a member that holds an open turn stays, where its removal can cost the login.
+   * @throws QuorateError `NOT_A_MEMBER` (usage), `HOLDS_TURN` (refused), `NO_QUORUM`.
+   */
+  remove(member: MemberId, holderIsGone: boolean): Promise<void>
   status(): ClusterStatus
   /** @returns unsubscribes. Listeners are called synchronously and must not throw. */
   subscribe(listener: (event: CoordinatorEvent) => void): () => void

@@ -1,7 +1,7 @@
 /** Carries one refresh POST, keeps its record, and judges the records of earlier ones. */
 
 import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
-import type { AttemptKey, AttemptRecord } from "../core/refresh/types.ts"
+import type { AttemptKey, AttemptRecord, Lineage } from "../core/refresh/types.ts"
 
 export type CarryResult =
   /** The exchange is kept in the journal and given here. */
@@ -20,8 +20,15 @@ export type Judgement =
 export interface Courier {
   /** Carries the request once. Resolves always; outlives its caller's interest. */
   carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult>
-  /** Takes the lock, reads, fences an attempt without a row, and lets go. */
+  /** Notes, durably, that a turn for this token is about to be asked for. @throws QuorateError kind `store`. */
+  intend(parent: Lineage): void
+  /**
+   * Takes the lock, reads, fences an attempt without a row, and lets go. A first attempt that this disk never intended was
+   * made by a later state of it: it is claimed, so that nobody sends it, and told as `sending`.
+   */
   judge(key: AttemptKey): Judgement
+  /** In how many attempts this token may have been sent; null: a courier holds the lock. */
+  sends(parent: Lineage): number | null
   /** The highest attempt of the turn that has a record; 0: none. */
   latest(turn: Omit<AttemptKey, "attempt">): number
   /** Exchanges that are kept and that the log may not have yet, oldest first. */

@@ -3,11 +3,20 @@
  * Judged only by whoever holds the courier's lock.
  */
 
-import type { AttemptKey, AttemptRecord } from "../core/refresh/types.ts"
+import type { AttemptKey, AttemptRecord, Lineage } from "../core/refresh/types.ts"
 
 /** Synchronous and durable when it returns. @throws QuorateError kind `store` on any I/O error. */
 export interface Journal {
   read(key: AttemptKey): AttemptRecord
+  /**
+   * Notes that a turn for this token is about to be asked for. Spent by the next `claim` or `void` for the token, so that a
+   * turn that is found without note and row was asked for by a later state of this disk than the one at hand.
+   */
+  intend(parent: Lineage): void
+  /** The note of `intend` stands. */
+  intends(parent: Lineage): boolean
+  /** In how many attempts this token may have been sent: those that are claimed, answered or settled. */
+  sends(parent: Lineage): number
   /** The highest attempt of the turn that has a row; 0: none. */
   latest(turn: Omit<AttemptKey, "attempt">): number
   /** Inserts `sending` unless the attempt, or a later one of the same turn, has a row. False: not claimed, send nothing. */

@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from "node:fs"
 
 import { QuorateError } from "../core/base/errors.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
+import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import type { MemberId, MemberInfo } from "../core/refresh/types.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
@@ -32,6 +33,7 @@ export interface ComposeOptions {
   /** Path of the members file; null: the profile's own, where there is one. */
   readonly members: string | null
   readonly lastResort: LastResort
+  readonly fallback: Fallback
 }
 
 /** Fits a loopback and a home network: a lost leader is noticed in 1 s to 2 s. */
@@ -181,8 +183,10 @@ export async function compose(
     endpoint: (settings, clientSecret) => tokenEndpoint({ settings, clientSecret, metadata }),
     crypto: nodeCrypto,
     identity,
+    send: sendExchange,
     raft: PACING,
     lastResort: options.lastResort,
+    fallback: options.fallback,
   })
   keepView(coordinator, storage, profile)
   return coordinator

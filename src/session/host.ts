@@ -45,6 +45,7 @@ export async function hostProfile(
         listen,
         members,
         lastResort: settings.lastResort,
+        fallback: settings.fallback,
       })
       return await serve(coordinator, storage, profile, lock)
     } catch (error) {

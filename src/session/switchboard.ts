@@ -5,6 +5,8 @@
 
 import { QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
+import type { MemberId } from "../core/refresh/types.ts"
 import { STATUS_ZERO } from "../machine/guest-fields.ts"
 import { derived, sameToken } from "../coordination/guest.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -144,6 +146,15 @@ export class Switchboard implements Coordinator {
       // Never asked again: by now it could end a login that came later.
       if ((await this.#present()).token() !== null) throw error
     }
+  }
+
+  async takeOver(preview: boolean): Promise<TakeOverPreview> {
+    // Not asked again of the next host: a person accepted the cost once.
+    return (await this.#present()).takeOver(preview)
+  }
+
+  async remove(member: MemberId, holderIsGone: boolean): Promise<void> {
+    await (await this.#present()).remove(member, holderIsGone)
   }
 
   status(): ClusterStatus {

@@ -7,7 +7,7 @@ import { invariant } from "../core/base/assert.ts"
 import { QuorateError } from "../core/base/errors.ts"
 import type { AttemptKey, AttemptRecord } from "../core/refresh/types.ts"
 import type { Journal } from "../ports/journal.ts"
-import type { DiskPort, Handle } from "./storage.ts"
+import type { DiskImage, DiskPort, Handle } from "./storage.ts"
 
 /** One row. `settled`: its pair is in the log, the exchange is gone. */
 export interface MemoryAttempt {
@@ -20,17 +20,20 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
   const rowOf = (key: AttemptKey): MemoryAttempt | undefined =>
     disk.content.attempts.get(nameOf(key))
   const rows = (): readonly MemoryAttempt[] => [...disk.content.attempts.values()]
-  const put = (key: AttemptKey, record: MemoryAttempt["record"]): true => {
-    const attempts = new Map(disk.content.attempts).set(nameOf(key), {
-      key: { ...key },
-      record: structuredClone(record),
-    })
-    disk.operate(handle, () => {
-      disk.content = { ...disk.content, attempts }
-    })
-    return true
-  }
+  const put = writer(disk, handle)
   return {
+    intend: (parent) => {
+      const intents = new Set(disk.content.intents).add(parent)
+      put({ intents })
+    },
+    intends: (parent) => {
+      disk.check(handle)
+      return disk.content.intents.has(parent)
+    },
+    sends: (parent) => {
+      disk.check(handle)
+      return rows().filter((row) => row.key.parent === parent && row.record.type !== "void").length
+    },
     read: (key) => {
       disk.check(handle)
       const record = rowOf(key)?.record ?? { type: "none" }
@@ -45,7 +48,9 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
     },
     claim: (key) => {
       disk.check(handle)
-      return !rows().some((row) => isOrFollows(row.key, key)) && put(key, { type: "sending" })
+      return (
+        !rows().some((row) => isOrFollows(row.key, key)) && put(made(disk.content, key, "sending"))
+      )
     },
     answer: (key, sealed) => {
       disk.check(handle)
@@ -53,11 +58,11 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
       // Already settled: the pair went ahead and is in the log; keeping it again would help nobody.
       if (phase === "settled") return
       invariant(phase === "sending", "an answer to an attempt that was not claimed")
-      put(key, { type: "answered", sealed })
+      put(withRow(disk.content, key, { type: "answered", sealed: sealed.slice() }))
     },
     void: (key) => {
       disk.check(handle)
-      return rowOf(key) === undefined && put(key, { type: "void" })
+      return rowOf(key) === undefined && put(made(disk.content, key, "void"))
     },
     answered: () => {
       disk.check(handle)
@@ -70,7 +75,8 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
     settle: (key) => {
       disk.check(handle)
       const phase = rowOf(key)?.record.type
-      if (phase !== undefined && phase !== "void") put(key, { type: "settled" })
+      if (phase !== undefined && phase !== "void")
+        put(withRow(disk.content, key, { type: "settled" }))
     },
     close: () => {
       handle.failure ??= new QuorateError("CLOSED", "usage", "the journal is closed")
@@ -78,10 +84,35 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
   }
 }
 
+type Change = Partial<Pick<DiskImage, "attempts" | "intents">>
+
+/** Writes a change, if the disk lets it. */
+function writer(disk: DiskPort, handle: Handle): (change: Change) => true {
+  return (change) => {
+    disk.check(handle)
+    disk.operate(handle, () => {
+      disk.content = { ...disk.content, ...change }
+    })
+    return true
+  }
+}
+
+function withRow(image: DiskImage, key: AttemptKey, record: MemoryAttempt["record"]): Change {
+  return { attempts: new Map(image.attempts).set(nameOf(key), { key: { ...key }, record }) }
+}
+
+/** A new row uses the intent up. */
+function made(image: DiskImage, key: AttemptKey, type: "sending" | "void"): Change {
+  const intents = new Set(image.intents)
+  intents.delete(key.parent)
+  return { ...withRow(image, key, { type }), intents }
+}
+
 /** True when `row` is the attempt itself or a later one of its turn. */
 function isOrFollows(row: AttemptKey, key: AttemptKey): boolean {
-  const sameTurn = row.epoch === key.epoch && row.generation === key.generation
-  return sameTurn && row.turn === key.turn && row.attempt >= key.attempt
+  const sameToken =
+    row.epoch === key.epoch && row.generation === key.generation && row.parent === key.parent
+  return sameToken && row.turn === key.turn && row.attempt >= key.attempt
 }
 
 function compare(a: AttemptKey, b: AttemptKey): number {
@@ -91,5 +122,5 @@ function compare(a: AttemptKey, b: AttemptKey): number {
 }
 
 function nameOf(key: AttemptKey): string {
-  return `${key.epoch}/${key.generation}/${key.turn}/${key.attempt}`
+  return `${key.epoch}/${key.generation}/${key.parent}/${key.turn}/${key.attempt}`
 }

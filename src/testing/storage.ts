@@ -33,6 +33,7 @@ export interface DiskImage {
   readonly persisted: Persisted | null
   readonly blobs: ReadonlyMap<BlobName, Uint8Array>
   readonly attempts: ReadonlyMap<string, MemoryAttempt>
+  readonly intents: ReadonlySet<string>
 }
 
 /** A disk that outlives the processes that use it. */
@@ -76,7 +77,7 @@ export function memoryDisk(): MemoryDisk {
   let operations = 0
   let fence = 0
   const disk: DiskPort = {
-    content: { persisted: null, blobs: new Map(), attempts: new Map() },
+    content: { persisted: null, blobs: new Map(), attempts: new Map(), intents: new Set() },
     check: (handle) => {
       if (handle.life !== life) throw new SimulatedCrash("the machine died")
       if (handle.failure !== null) throw handle.failure

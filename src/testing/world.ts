@@ -9,6 +9,7 @@ import { createHash } from "node:crypto"
 import { below, between, type Random } from "../core/base/random.ts"
 import { classify } from "../core/oauth/outcome.ts"
 import type { Exchange, ReplayPolicy } from "../core/oauth/types.ts"
+import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import type { MemberId, MemberInfo } from "../core/refresh/types.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
@@ -34,6 +35,8 @@ export interface WorldOptions {
   /** Whether the courier outlives its application, as a process of its own does. */
   readonly courierSurvives: boolean
   readonly lastResort: LastResort
+  /** @defaultValue "proof" */
+  readonly fallback?: Fallback | undefined
   /** Told of each POST as it goes. */
   readonly observe?: ((line: string) => void) | undefined
   readonly onRevoked?: ((family: number, current: string) => void) | undefined
@@ -221,6 +224,8 @@ class Profile implements SimulatedMember {
       identity: this.#identity,
       raft: { electionMs: 1_000, heartbeatMs: 200, appendBytesMax: 65_536, pendingMax: 64 },
       lastResort: options.lastResort,
+      fallback: options.fallback ?? "proof",
+      send: this.#send(life),
     })
     this.#host = { coordinator, clock }
     this.#life = life

@@ -12,6 +12,7 @@ import type {
   LogEntry,
   Pair,
   Report,
+  ResultEntry,
   Turn,
 } from "../core/refresh/types.ts"
 import { pack, unpack } from "./pack.ts"
@@ -26,8 +27,8 @@ import {
   member,
   MEMBERS_MAX,
   millis,
+  SNAPSHOT_BYTES_MAX,
 } from "./schemas.ts"
-import { SNAPSHOT_BYTES_MAX } from "./messages.ts"
 
 /** Room for the largest token seen plus its seal; two of them must fit an entry. */
 const box: z.ZodType<Box> = z.strictObject({
@@ -101,6 +102,16 @@ const report = everyTypeOf<Report>()(
   ]),
 )
 
+const signature = bytes(128)
+
+/** Also shown by one member to another, beside the log. */
+export const result: z.ZodType<ResultEntry> & z.core.$ZodTypeDiscriminable = z.strictObject({
+  type: z.literal("result"),
+  pair,
+  turn: count.nullable(),
+  signature,
+})
+
 const entry = everyTypeOf<LogEntry>()(
   z.discriminatedUnion("type", [
     z.strictObject({ type: z.literal("provider"), settings, secretBox: box.nullable() }),
@@ -113,15 +124,12 @@ const entry = everyTypeOf<LogEntry>()(
       generation: count,
       holder: id,
       replaces: count.nullable(),
+      consent: z.boolean(),
     }),
-    z.strictObject({
-      type: z.literal("result"),
-      pair,
-      turn: count.nullable(),
-      signature: bytes(128),
-    }),
+    result,
     z.strictObject({ type: z.literal("report"), turn: count, holder: id, report }),
     z.strictObject({ type: z.literal("remove"), member: id }),
+    z.strictObject({ type: z.literal("vouch"), member: id, epoch: count, generation: count }),
   ]),
 )
 
@@ -150,11 +158,14 @@ const state: z.ZodType<ClusterState> = z.strictObject({
   keys: z.array(keys).max(256),
   epoch: count,
   pair: pair.nullable(),
+  proof: z.strictObject({ turn: count.nullable(), signature }).nullable(),
   turn: turn.nullable(),
   dead: z.strictObject({ epoch: count, generation: count, cause, atMs: millis }).nullable(),
   retry: z.strictObject({ notBeforeMs: millis, cause }).nullable(),
   misconfigured: z.strictObject({ cause, atMs: millis }).nullable(),
-  refused: z.strictObject({ cause, atMs: millis }).nullable(),
+  refused: z
+    .strictObject({ cause, atMs: millis, suspects: z.array(id).max(MEMBERS_MAX * 4) })
+    .nullable(),
   spenders: z.array(id).max(MEMBERS_MAX * 2),
   failures: count,
 })

@@ -7,14 +7,22 @@ import { z } from "zod"
 import type { Entry, RaftMessage, Snapshot } from "../core/raft/types.ts"
 import type { WireMessage } from "../ports/transport.ts"
 import { pack, unpack } from "./pack.ts"
-import { check, config, count, ENTRY_BYTES_MAX, everyTypeOf, bytes, id } from "./schemas.ts"
+import { result } from "./entries.ts"
+import {
+  bytes,
+  check,
+  config,
+  count,
+  ENTRY_BYTES_MAX,
+  everyTypeOf,
+  id,
+  SNAPSHOT_BYTES_MAX,
+} from "./schemas.ts"
 
 /** Version of everything in this file and in entries.ts; peers of another one are turned away. */
 export const WIRE_VERSION = 1
 /** Most entries in one append: more than a leader sends, whose batches are bounded in bytes, 64 or more per entry. */
 export const APPEND_ENTRIES_MAX = 4_096
-/** Longest state machine image in a snapshot, in bytes: with its envelope it must fit one frame. */
-export const SNAPSHOT_BYTES_MAX = 253_952
 
 /** The first thing either side says on a connection. Nobody counts as connected before both were accepted. */
 export interface Hello {
@@ -97,13 +105,18 @@ const raft = everyTypeOf<RaftMessage>()(
 )
 
 const peer = z.strictObject({
-  type: z.literal(["demand", "offer", "newest"]),
+  type: z.literal(["demand", "offer", "newest", "ask"]),
   epoch: count,
   generation: count,
 })
+const show = z.strictObject({ type: z.literal("show"), result })
 
 const message = everyTypeOf<WireMessage>()(
-  z.discriminatedUnion("type", [z.strictObject({ type: z.literal("raft"), message: raft }), peer]),
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("raft"), message: raft }),
+    peer,
+    show,
+  ]),
 )
 
 const control = z.strictObject({ type: z.literal(["welcome", "yield", "ping", "pong"]) })
@@ -111,6 +124,7 @@ const linkMessage = everyTypeOf<WireMessage | Control>()(
   z.discriminatedUnion("type", [
     z.strictObject({ type: z.literal("raft"), message: raft }),
     peer,
+    show,
     control,
   ]),
 )

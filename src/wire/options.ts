@@ -38,6 +38,13 @@ export interface SessionOptions {
   readonly cluster?: ClusterOptions | undefined
   /** Whether a holder in doubt sends once more just before the login would be lost. @defaultValue "resend" */
   readonly lastResort?: "ask" | "resend" | undefined
+  /**
+   * When this member may refresh without a quorum. proof: only where nobody else can be spending the token. eager: also
+   * where that may cost the login, once per token. never: not at all.
+   *
+   * @defaultValue "proof"
+   */
+  readonly fallback?: "proof" | "eager" | "never" | undefined
   /** What other members' users see, 1 to 64 characters. @defaultValue the host name */
   readonly name?: string | undefined
 }
@@ -52,6 +59,7 @@ export interface SessionSettings {
   /** `listen` null: not said, the profile keeps what it has. */
   readonly cluster: { readonly listen: readonly string[] | null; readonly members: string | null }
   readonly lastResort: "ask" | "resend"
+  readonly fallback: "proof" | "eager" | "never"
   readonly name: string | null
 }
 
@@ -112,6 +120,7 @@ const options = z.strictObject({
     })
     .optional(),
   lastResort: z.literal(["ask", "resend"]).default("resend"),
+  fallback: z.literal(["proof", "eager", "never"]).default("proof"),
   name: z.string().min(1).max(64).optional(),
 })
 
@@ -138,6 +147,7 @@ export function parseSessionOptions(given: SessionOptions): SessionSettings {
       members: data.cluster?.members ?? null,
     },
     lastResort: data.lastResort,
+    fallback: data.fallback,
     name: data.name ?? null,
   }
 }

@@ -12,6 +12,8 @@ import { FrameError } from "./errors.ts"
 export const MEMBERS_MAX = 32
 /** Longest payload of one log entry, in bytes. */
 export const ENTRY_BYTES_MAX = 65_536
+/** Longest state machine image in a snapshot, in bytes: with its envelope it must fit one frame. */
+export const SNAPSHOT_BYTES_MAX = 253_952
 
 /** A safe integer from 0. */
 export const count: z.ZodType<number> = z.int().min(0)

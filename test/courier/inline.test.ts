@@ -12,7 +12,7 @@ import { identityFrom } from "../../src/seal/identity.ts"
 import { memberClock, virtualScheduler } from "../../src/testing/clock.ts"
 import { type MemoryDisk, memoryDisk } from "../../src/testing/storage.ts"
 
-const KEY = { epoch: 1, generation: 3, turn: 9, attempt: 1 }
+const KEY = { epoch: 1, generation: 3, parent: "p", turn: 9, attempt: 1 }
 const REQUEST = { url: "https://as.example", headers: [], body: "secret" }
 const identity = identityFrom(createHash("sha512").update("courier").digest())
 const clock = memberClock(virtualScheduler())
@@ -76,10 +76,40 @@ test("the same attempt is carried once", async () => {
 
 test("a voided attempt never leaves, however late its courier wakes", async () => {
   const disk = memoryDisk()
+  courier(answers, disk).intend(KEY.parent)
 
   expect(courier(answers, disk).judge(KEY)).toEqual({ type: "judged", record: { type: "none" } })
 
   expect(await courier(answers, disk).carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
+})
+
+test("an attempt that this disk never intended may have been sent by a later state of it, and is fenced", async () => {
+  const disk = memoryDisk()
+  const backup = disk.image()
+  const one = courier(answers, disk)
+  one.intend(KEY.parent)
+  await one.carry(KEY, REQUEST)
+  disk.restore(backup)
+  const restored = courier(answers, disk)
+
+  expect(restored.judge(KEY)).toEqual({ type: "judged", record: { type: "sending" } })
+  expect(await restored.carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
+})
+
+test("a token counts as sent once per claim, and nobody knows while a courier works", async () => {
+  let arrive: (exchange: Exchange) => void = () => {}
+  const one = courier((_, { claim }) => {
+    claim()
+    return new Promise((resolve) => (arrive = resolve))
+  })
+  expect(one.sends(KEY.parent)).toBe(0)
+
+  const carried = one.carry(KEY, REQUEST)
+
+  expect(one.sends(KEY.parent)).toBeNull()
+  arrive(ANSWER)
+  await carried
+  expect(one.sends(KEY.parent)).toBe(1)
 })
 
 test("while an answer may come nobody judges", async () => {

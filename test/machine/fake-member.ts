@@ -1,6 +1,7 @@
 /** A coordinator that records what it hears and says what a test tells it to. */
 
 import type { ProviderSettings } from "../../src/core/oauth/types.ts"
+import type { TakeOverPreview } from "../../src/core/refresh/takeover.ts"
 import type {
   ClusterStatus,
   Coordinator,
@@ -50,6 +51,15 @@ export class FakeMember implements Coordinator {
 
   logout(): Promise<void> {
     return this.#answer("logout")
+  }
+
+  async takeOver(preview: boolean): Promise<TakeOverPreview> {
+    await this.#answer(preview ? "preview" : "take over")
+    return { type: "risky", because: "in_doubt", holder: "m.2" }
+  }
+
+  remove(member: string, holderIsGone: boolean): Promise<void> {
+    return this.#answer(`remove ${member}${holderIsGone ? ", gone" : ""}`)
   }
 
   status(): ClusterStatus {

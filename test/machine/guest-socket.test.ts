@@ -21,6 +21,8 @@ import { encodeFrame, FrameDecoder } from "../../src/wire/frame.ts"
 import { testDirectory } from "../storage/directory.ts"
 import { FakeMember } from "./fake-member.ts"
 
+const NOTHING = { token: null, cost: null }
+
 interface Served {
   readonly path: string
   readonly member: FakeMember
@@ -153,7 +155,7 @@ test("a request has a deadline of its own, after which the connection goes on", 
 
   await expect(slow).rejects.toMatchObject({ code: "TIMEOUT", kind: "retryable" })
   expect(link.waitingSinceMs).toBe(null)
-  expect(await link.call({ type: "look" }, 1_000)).toBe(null)
+  expect(await link.call({ type: "look" }, 1_000)).toEqual(NOTHING)
 })
 
 test("a guest with too many unanswered requests is told so, and the others are still answered", async () => {
@@ -165,7 +167,7 @@ test("a guest with too many unanswered requests is told so, and the others are s
   const settled = Promise.allSettled(stuck)
 
   await expect(link.call({ type: "look" }, 1_000)).rejects.toMatchObject({ code: "HOST_BUSY" })
-  expect(await other.call({ type: "look" }, 1_000)).toBe(null)
+  expect(await other.call({ type: "look" }, 1_000)).toEqual(NOTHING)
   await settled
 })
 
@@ -199,7 +201,7 @@ test.each([
   socket.write(bytes)
 
   expect(await words).toEqual([])
-  expect(await link.call({ type: "look" }, 1_000)).toBe(null)
+  expect(await link.call({ type: "look" }, 1_000)).toEqual(NOTHING)
   expect(member.heard).toEqual([])
 })
 

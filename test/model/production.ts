@@ -107,7 +107,7 @@ export class Production {
               doubt: null,
             },
       dead: view.dead ? { ...ENDED, epoch, generation } : null,
-      refused: view.refused ? ENDED : null,
+      refused: view.refused ? { ...ENDED, suspects: outside(view.spenders) } : null,
       spenders: outside(view.spenders),
     }
   }
@@ -142,7 +142,14 @@ export class Production {
       case "turn": {
         const generation = at(this.#lineages.generation, entry.token)
         const replaces = entry.replaces === 0 ? null : entry.replaces
-        return { type: "turn", epoch, generation, holder: nameOf(entry.holder), replaces }
+        return {
+          type: "turn",
+          epoch,
+          generation,
+          holder: nameOf(entry.holder),
+          replaces,
+          consent: false,
+        }
       }
       case "unspent":
         return report(entry.turn, { type: "unspent", cause: "model" })

@@ -76,7 +76,7 @@ export async function running(options: P2pOptions): Promise<Running> {
   const seen: string[] = []
   await transport.start({
     message: (from, message) =>
-      seen.push(`${from} ${message.type === "raft" ? message.message.type : message.generation}`),
+      seen.push(`${from} ${"generation" in message ? message.generation : message.type}`),
     peer: (id, up) => seen.push(`${up ? "up" : "down"} ${id}`),
     refused: (reason) => seen.push(`refused ${reason}`),
   })

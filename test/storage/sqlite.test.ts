@@ -84,7 +84,7 @@ test("a reader in the way delays the erasure until the next write after it", () 
 test("a settled exchange leaves the main file and the WAL", () => {
   const directory = testDirectory()
   const journal = sqliteJournal(join(directory, "courier.db"))
-  const key = { epoch: 1, generation: 1, turn: 1, attempt: 1 }
+  const key = { epoch: 1, generation: 1, parent: "p", turn: 1, attempt: 1 }
   journal.claim(key)
   journal.answer(key, MARK)
   expect(marked(directory)).not.toEqual([])
@@ -143,7 +143,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 test("tombstones are forgotten after a day, rows that may stand for a spent token never", () => {
   const path = join(testDirectory(), "courier.db")
-  const key = (turn: number) => ({ epoch: 1, generation: 1, turn, attempt: 1 })
+  const key = (turn: number) => ({ epoch: 1, generation: 1, parent: "p", turn, attempt: 1 })
   const first = sqliteJournal(path, () => 1_000)
   for (const turn of [1, 2, 3]) first.claim(key(turn))
   first.answer(key(2), Uint8Array.of(2))

@@ -9,7 +9,7 @@ import { thrownBy } from "../../src/testing/suites/runner.ts"
 
 const GENESIS = genesis({ voters: ["a"], learners: [] }, new Uint8Array(0))
 const VOTE: Write = { seq: 1, hard: { term: 1, votedFor: "a" } }
-const KEY = { epoch: 1, generation: 1, turn: 1, attempt: 1 }
+const KEY = { epoch: 1, generation: 1, parent: "p", turn: 1, attempt: 1 }
 
 function bootedDisk() {
   const disk = memoryDisk()

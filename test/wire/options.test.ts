@@ -18,6 +18,7 @@ test("a profile alone is enough, and what is not said gets its default", () => {
     provider: null,
     cluster: { listen: null, members: null },
     lastResort: "resend",
+    fallback: "proof",
     name: null,
   })
 })

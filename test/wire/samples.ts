@@ -86,8 +86,8 @@ export const ENTRIES: readonly LogEntry[] = [
   },
   { type: "login", pair: { ...PAIR, generation: 1, parent: null } },
   { type: "logout", epoch: 1 },
-  { type: "turn", epoch: 1, generation: 2, holder: "a.0", replaces: null },
-  { type: "turn", epoch: 1, generation: 2, holder: "b.0", replaces: 12 },
+  { type: "turn", epoch: 1, generation: 2, holder: "a.0", replaces: null, consent: false },
+  { type: "turn", epoch: 1, generation: 2, holder: "b.0", replaces: 12, consent: true },
   { type: "result", pair: PAIR, turn: 12, signature: new Uint8Array(64).fill(7) },
   report({ type: "unspent", cause: "ECONNREFUSED" }),
   report({ type: "retry-later", cause: "http_429", notBeforeMs: 1_800_000_000_000 }),
@@ -102,6 +102,7 @@ export const ENTRIES: readonly LogEntry[] = [
   report({ type: "rejected", cause: "invalid_grant", atMs: 1 }),
   report({ type: "misconfigured", cause: "invalid_client", atMs: 1 }),
   { type: "remove", member: "b.0" },
+  { type: "vouch", member: "b.0", epoch: 1, generation: 2 },
 ]
 
 export const STATE: ClusterState = {
@@ -114,6 +115,7 @@ export const STATE: ClusterState = {
   keys: [{ number: 1, wraps: [] }],
   epoch: 1,
   pair: PAIR,
+  proof: { turn: 12, signature: new Uint8Array(64).fill(7) },
   turn: {
     number: 12,
     epoch: 1,
@@ -125,7 +127,7 @@ export const STATE: ClusterState = {
   dead: { epoch: 1, generation: 2, cause: "invalid_grant", atMs: 5 },
   retry: { notBeforeMs: 9, cause: "http_503" },
   misconfigured: { cause: "invalid_client", atMs: 3 },
-  refused: { cause: "invalid_grant", atMs: 4 },
+  refused: { cause: "invalid_grant", atMs: 4, suspects: ["b.0"] },
   spenders: ["b.0"],
   failures: 2,
 }

@@ -37,6 +37,7 @@ export type ErrorCode =
   | "STORE_FENCED"
   | "KEY_UNUSABLE"
   | "NOT_A_MEMBER"
+  | "HOLDS_TURN"
   | "CLIENT_REFUSED"
   | "DISCOVERY_FAILED"
   | "INTERNAL"

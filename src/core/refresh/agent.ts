@@ -6,81 +6,29 @@
  * missing. A lost message, a refused proposal or a restart therefore needs no case of its own: the next look asks again.
  */
 
-import { below, between, type Random } from "../base/random.ts"
-import type { Settlement } from "../raft/types.ts"
+import { between, type Random } from "../base/random.ts"
+import type { CauseCode } from "../oauth/types.ts"
+import type { AgentEffect, AgentInput, AgentOptions } from "./agent-types.ts"
+import { Ahead } from "./ahead.ts"
+import { Alone } from "./alone.ts"
 import { backoffMs } from "./backoff.ts"
-import { type LastResort, quietUntilMs, replaceableAtMs } from "./doubt.ts"
+import { Chain } from "./chain.ts"
+import { quietUntilMs, replaceableAtMs } from "./doubt.ts"
+import { Intentions } from "./intentions.ts"
 import { OwnTurn } from "./own-turn.ts"
+import { allowsTakeover } from "./policy.ts"
 import type {
   ClusterState,
   Epoch,
   Generation,
   Instant,
+  Lineage,
   LogEntry,
   MemberId,
   Pair,
   PeerMessage,
-  ReportEntry,
-  ResultEntry,
-  Turn,
-  TurnNumber,
-  Verdict,
+  VouchEntry,
 } from "./types.ts"
-
-export type AgentInput =
-  /** An entry was folded. `ours`: this very run proposed it. */
-  | {
-      readonly type: "applied"
-      readonly state: ClusterState
-      readonly entry: LogEntry
-      readonly verdict: Verdict
-      readonly ours: boolean
-    }
-  /** The state came from a snapshot. */
-  | { readonly type: "restored"; readonly state: ClusterState }
-  | { readonly type: "leader"; readonly leader: MemberId | null }
-  | { readonly type: "message"; readonly from: MemberId; readonly message: PeerMessage }
-  /** A caller needs a pair newer than this one. `force`: a person insists, also against `misconfigured`. */
-  | {
-      readonly type: "demand"
-      readonly epoch: Epoch
-      readonly generation: Generation
-      readonly force: boolean
-    }
-  /** A caller used the token: the account is worth keeping fresh. */
-  | { readonly type: "used" }
-  /** The courier's record of our turn says that it still works. */
-  | { readonly type: "busy"; readonly turn: TurnNumber }
-  /** The carried or judged attempt of our turn, as the entry to propose. */
-  | {
-      readonly type: "outcome"
-      readonly turn: TurnNumber
-      readonly entry: ResultEntry | ReportEntry
-    }
-  /** A second send of our doubtful turn did not leave. */
-  | { readonly type: "unsent"; readonly turn: TurnNumber }
-  /** Pairs found in the journal that the log may not have. */
-  | { readonly type: "kept"; readonly results: readonly ResultEntry[] }
-  /** An entry of the current term was applied: this run knows what its cluster knew when it joined. */
-  | { readonly type: "caught-up" }
-  | { readonly type: "settled"; readonly key: string; readonly result: Settlement }
-  | { readonly type: "wake" }
-
-export type AgentEffect =
-  /** `key` names the intention: the driver answers with `settled` under it. */
-  | { readonly type: "propose"; readonly key: string; readonly entry: LogEntry }
-  | { readonly type: "send"; readonly to: MemberId; readonly message: PeerMessage }
-  /** Spend the head's refresh token under this turn, which is ours, committed and applied. */
-  | { readonly type: "carry"; readonly turn: Turn }
-  /** Look at the record of this turn, which an earlier run of this profile may have used. */
-  | { readonly type: "judge"; readonly turn: Turn }
-  /** Make the next numbered keys and propose them. */
-  | { readonly type: "make-keys" }
-
-export interface AgentOptions {
-  readonly self: MemberId
-  readonly lastResort: LastResort
-}
 
 interface Demand {
   readonly epoch: Epoch
@@ -88,22 +36,19 @@ interface Demand {
   readonly force: boolean
 }
 
-interface Proposal {
-  readonly inFlight: boolean
-  readonly retryAtMs: number
-}
-
 /** A demand that found no turn is repeated this often, an offer holds this long. */
 const DEMAND_MS = 1_000
 const OFFER_MS = 2_000
-/** An entry that was committed without effect is proposed again after this. */
-const NOOP_MS = 1_000
 
 export class Agent {
   readonly #self: MemberId
-  readonly #lastResort: LastResort
+  readonly #options: AgentOptions
   readonly #random: Random
   readonly #own: OwnTurn
+  readonly #alone: Alone
+  readonly #chain = new Chain()
+  readonly #ahead = new Ahead()
+  readonly #intentions: Intentions
   #state: ClusterState
   #leader: MemberId | null = null
   #openSinceMs = Infinity
@@ -112,18 +57,21 @@ export class Agent {
   #offeredUntilMs = -Infinity
   #invited: Demand | null = null
   #holdUntilMs = -Infinity
-  #kept: readonly ResultEntry[] = []
+  #consent = false
   #caughtUp = false
-  #proposals = new Map<string, Proposal>()
   #used = false
-  #refreshAtWall = Infinity
+  /** When in its life the newest pair is to be refreshed; drawn once for each. */
+  #schedule: { readonly lineage: Lineage; readonly atWall: number } | null = null
   #effects: AgentEffect[] = []
   #wakeAtMs = Infinity
 
-  constructor(options: AgentOptions, state: ClusterState, random: Random) {
+  /** @param now the pacing clock. */
+  constructor(options: AgentOptions, state: ClusterState, random: Random, now: number) {
     this.#self = options.self
-    this.#lastResort = options.lastResort
-    this.#own = new OwnTurn(options.self)
+    this.#options = options
+    this.#own = new OwnTurn(options.self, random)
+    this.#alone = new Alone(random, now)
+    this.#intentions = new Intentions(random)
     this.#random = random
     this.#state = state
     this.#headChanged(null)
@@ -140,8 +88,24 @@ export class Agent {
     return this.#demand !== null
   }
 
+  /** A pair that is used before the log has it, since no leader is heard; null: the head is the newest. */
+  get ahead(): Pair | null {
+    return this.#ahead.pair
+  }
+
+  /** Why the last attempt without the log brought nothing. */
+  get trouble(): CauseCode | null {
+    return this.#alone.trouble
+  }
+
   /** When the next attempt may begin, on the pacing clock; null: nothing holds it back. */
   heldUntil(at: Instant): number | null {
+    const byLog = this.#heldByLog(at)
+    const alone = this.#leader === null ? this.#alone.heldUntil(at) : null
+    return byLog === null ? alone : Math.max(byLog, alone ?? byLog)
+  }
+
+  #heldByLog(at: Instant): number | null {
     const { retry, pair } = this.#state
     const byServer = retry?.notBeforeMs ?? -Infinity
     const bySends = pair === null ? -Infinity : quietUntilMs(pair)
@@ -169,9 +133,18 @@ export class Agent {
         return this.#own.adopt(input.state.turn, false)
       }
       case "leader":
+        if ((input.leader === null) !== (this.#leader === null)) {
+          this.#alone.heard(input.leader !== null, at)
+        }
         this.#leader = input.leader
         this.#demandSentMs = -Infinity
         return
+      case "resumed":
+        this.#caughtUp = false
+        if (this.#leader === null) this.#alone.heard(false, at)
+        return
+      case "consent":
+        return this.#allow()
       case "message":
         return this.#message(input.from, input.message, at)
       case "demand":
@@ -182,19 +155,24 @@ export class Agent {
       case "busy":
         return this.#own.busy(input.turn, at)
       case "unsent":
-        return this.#own.unsent(input.turn, at)
+        return this.#own.unsent(input.turn, input.cause, at)
+      case "alone":
+        if (input.result !== null) this.#chain.keep(input.result)
+        return this.#alone.ended(input.lineage, input.end, at)
+      case "refused":
+        return this.#alone.refuse(input.lineage)
       case "outcome":
         // A pair stands on its own: it is accepted by its parent, whatever has become of the turn meanwhile.
-        if (input.entry.type === "result") this.#keep(input.entry)
+        if (input.entry.type === "result") this.#chain.keep(input.entry)
         return this.#own.outcome(input.turn, input.entry)
       case "kept":
-        for (const result of input.results) this.#keep(result)
+        for (const result of input.results) this.#chain.keep(result)
         return
       case "caught-up":
         this.#caughtUp = true
         return
       case "settled":
-        return this.#settled(input.key, input.result, at)
+        return this.#intentions.settled(input.key, input.result, at.now)
       case "wake":
         return
       default:
@@ -206,10 +184,7 @@ export class Agent {
     const before = this.#state
     this.#state = input.state
     if (input.verdict.type === "ignored") {
-      // The log will not have it: it stays in the journal, and is not proposed for ever.
-      const { entry } = input
-      if (entry.type === "result")
-        this.#kept = this.#kept.filter(({ pair }) => !isSame(pair, entry.pair))
+      if (input.entry.type === "result") this.#chain.drop(input.entry)
       return
     }
     if (before.pair !== input.state.pair) this.#headChanged(before)
@@ -224,41 +199,36 @@ export class Agent {
     }
   }
 
-  #keep(result: ResultEntry): void {
-    const known = this.#kept.some(({ pair }) => isSame(pair, result.pair))
-    if (!known) this.#kept = [...this.#kept, result]
-  }
-
   #headChanged(before: ClusterState | null): void {
     const pair = this.#state.pair
-    for (const [key, { inFlight }] of this.#proposals) if (!inFlight) this.#proposals.delete(key)
+    this.#intentions.clear()
+    this.#consent = false
     this.#used = false
     this.#holdUntilMs = -Infinity
     this.#demandSentMs = -Infinity
     this.#invited = null
-    this.#refreshAtWall =
-      pair === null
-        ? Infinity
-        : pair.issuedAtMs + pair.lifetimeMs * between(this.#random, 0.6, 0.75)
-    const wanted = this.#demand
-    const served =
-      wanted !== null &&
-      (pair === null || pair.epoch !== wanted.epoch || pair.generation > wanted.generation)
-    if (served || before === null) this.#demand = null
-    this.#kept = this.#kept.filter(
-      ({ pair: kept }) =>
-        pair === null ||
-        kept.epoch > pair.epoch ||
-        (kept.epoch === pair.epoch && kept.generation > pair.generation),
-    )
+    const gone = before === null || pair === null || pair.epoch !== this.#demand?.epoch
+    if (gone) this.#demand = null
+    this.#chain.prune(this.#state)
   }
 
   #wants(wanted: Demand): void {
-    const pair = this.#state.pair
+    const pair = this.ahead ?? this.#state.pair
     if (pair === null || pair.epoch !== wanted.epoch || pair.generation !== wanted.generation)
       return
     const force = wanted.force || this.#demand?.force === true
+    if (wanted.force) this.#alone.insist()
     this.#demand = { epoch: wanted.epoch, generation: wanted.generation, force }
+  }
+
+  /** A turn of ours is used again, another's is replaced, and without the log this member spends alone. */
+  #allow(): void {
+    const pair = this.ahead ?? this.#state.pair
+    if (pair === null) return
+    this.#demand = { epoch: pair.epoch, generation: pair.generation, force: true }
+    if (this.#own.allow()) return
+    if (this.#leader === null) this.#alone.allow()
+    else this.#consent = true
   }
 
   #message(from: MemberId, message: PeerMessage, at: Instant): void {
@@ -270,6 +240,14 @@ export class Agent {
       case "offer":
         if (from === this.#leader) this.#invited = { ...message, force: false }
         return
+      case "ask": {
+        const answer = this.#ahead.answer(this.#state, message)
+        if (answer !== null) this.#effects.push({ type: "send", to: from, message: answer })
+        return
+      }
+      case "show":
+        if (this.#leader === null) this.#ahead.show(message.result, this.#state.pair)
+        return
       case "newest":
         return
       default:
@@ -277,20 +255,74 @@ export class Agent {
     }
   }
 
-  #settled(key: string, result: Settlement, at: Instant): void {
-    // What a committed entry did shows in the state. If it was a no-op and is still wanted, it is asked for again, but not
-    // at once: two rules that disagree must not fill the log.
-    const pauseMs = result === "committed" ? NOOP_MS : 50 + below(this.#random, 250)
-    this.#proposals.set(key, { inFlight: false, retryAtMs: at.now + pauseMs })
-  }
-
   #plan(at: Instant): void {
     this.#wakeAtMs = Infinity
+    this.#look(at)
     this.#planKeys(at)
     this.#planOwnTurn(at)
     this.#planKept(at)
+    this.#planVouch(at)
     this.#planSchedule(at)
+    this.#planAlone(at)
     this.#planDemand(at)
+  }
+
+  /** Which pair is the newest that may be used here, and what is wanted of it. */
+  #look(at: Instant): void {
+    const head = this.#state.pair
+    const aloneAtMs = this.#alone.fromMs
+    this.#ahead.update(head, this.#chain, aloneAtMs <= at.now)
+    if (aloneAtMs > at.now && this.#chain.after(head) !== null) this.#wakeAt(aloneAtMs)
+    this.#follow(this.ahead ?? head)
+  }
+
+  #planAlone(at: Instant): void {
+    const { pair: head, provider, dead, refused } = this.#state
+    const newest = this.ahead ?? head
+    const wanted = this.#demand
+    const hopeless = dead !== null || refused !== null
+    if (this.#leader !== null || newest === null || wanted === null || hopeless) return
+    const { fallback } = this.#options
+    const policy = provider?.settings.replayPolicy ?? null
+    const step = this.#alone.next({ pair: newest, policy, fallback, force: wanted.force }, at)
+    switch (step?.type) {
+      case undefined:
+        return
+      case "ask": {
+        const { epoch, generation } = newest
+        for (const { id } of this.#state.members) {
+          if (id === this.#self) continue
+          this.#effects.push({ type: "send", to: id, message: { type: "ask", epoch, generation } })
+        }
+        return this.#planAlone(at)
+      }
+      case "spend":
+        this.#effects.push({ type: "spend-alone", pair: step.pair, consent: step.consent })
+        return
+      case "wait":
+        return this.#wakeAt(step.untilMs)
+      default:
+        return step satisfies never
+    }
+  }
+
+  /** A demand is for a successor of the newest pair: one that was served ends, one for a pair that is gone moves back. */
+  #follow(newest: Pair | null): void {
+    const wanted = this.#demand
+    if (wanted === null || newest === null || wanted.epoch !== newest.epoch) return
+    if (wanted.generation < newest.generation) this.#demand = null
+    else this.#demand = { ...wanted, generation: newest.generation }
+  }
+
+  /** The head was refused, and we are among those who may have spent it: unless we hold its successor we say so. */
+  #planVouch(at: Instant): void {
+    const { refused, pair, epoch } = this.#state
+    if (refused === null || pair === null || !this.#caughtUp) return
+    if (!refused.suspects.includes(this.#self) || this.#chain.after(pair) !== null) return
+    const { generation } = pair
+    const entry: VouchEntry = { type: "vouch", member: this.#self, epoch, generation }
+    const key = `vouch ${epoch}.${generation}`
+    if (this.#ready(key, at)) this.#effects.push({ type: "vouch", key, entry })
   }
 
   #planKeys(at: Instant): void {
@@ -301,9 +333,12 @@ export class Agent {
   #planOwnTurn(at: Instant): void {
     const { turn, pair: head, provider } = this.#state
     const policy = provider?.settings.replayPolicy ?? null
-    // A second send is a gamble on what the log says now: never on what a restored disk remembers.
-    const wanted = this.#caughtUp && this.#leader !== null && (this.#used || this.#demand !== null)
-    const context = { policy, head, lastResort: this.#lastResort, wanted }
+    const { lastResort, fallback } = this.#options
+    const heard = this.#caughtUp && this.#leader !== null
+    const wanted = this.#used || this.#demand !== null
+    const alone = policy !== null && (policy.type === "idempotent" || !allowsTakeover(policy))
+    const mayRetry = alone && fallback !== "never" && this.#caughtUp
+    const context = { policy, head, lastResort, wanted, heard, mayRetry }
     const step = this.#own.next(turn, context, at)
     switch (step?.type) {
       case undefined:
@@ -322,30 +357,32 @@ export class Agent {
   }
 
   #planKept(at: Instant): void {
-    const head = this.#state.pair
-    if (head === null) return
-    const next = this.#kept.find(
-      ({ pair }) => pair.epoch === head.epoch && pair.parent === head.lineage,
-    )
-    if (next !== undefined) this.#ensure(`kept ${next.pair.lineage}`, next, at)
+    const next = this.#chain.after(this.#state.pair)
+    if (next !== null) this.#ensure(`kept ${next.pair.lineage}`, next, at)
   }
 
   /** Early enough that a doubt can be cleared before anybody notices; only while somebody uses the account. */
   #planSchedule(at: Instant): void {
-    const { pair } = this.#state
+    const pair = this.ahead ?? this.#state.pair
     if (pair === null || !this.#used || this.#demand !== null) return
-    if (at.wall < this.#refreshAtWall) return this.#wakeAt(at.now + (this.#refreshAtWall - at.wall))
+    if (this.#schedule?.lineage !== pair.lineage) {
+      const atWall = pair.issuedAtMs + pair.lifetimeMs * between(this.#random, 0.6, 0.75)
+      this.#schedule = { lineage: pair.lineage, atWall }
+    }
+    const { atWall } = this.#schedule
+    if (at.wall < atWall) return this.#wakeAt(at.now + (atWall - at.wall))
     this.#demand = { epoch: pair.epoch, generation: pair.generation, force: false }
   }
 
   #planDemand(at: Instant): void {
     const invited = this.#invited
-    const quiet = this.heldUntil(at) === null
+    const quiet = this.#heldByLog(at) === null
     if (invited !== null && quiet && this.#mayTake(invited, at)) return this.#seize(invited, at)
     const wanted = this.#demand
     if (wanted === null) return
+    if (this.#consent && this.#leader !== null) return this.#overrule(wanted, at)
     if (!this.#canOpen(wanted, at)) {
-      const until = this.heldUntil(at)
+      const until = this.#heldByLog(at)
       if (until !== null) this.#wakeAt(until)
       return
     }
@@ -373,11 +410,24 @@ export class Agent {
     this.#effects.push({ type: "send", to: fit, message: { type: "offer", epoch, generation } })
   }
 
-  #seize(wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
+  #seize(wanted: { epoch: Epoch; generation: Generation }, at: Instant, consent = false): void {
     const { epoch, generation } = wanted
     const replaces = this.#state.turn?.number ?? null
-    const entry: LogEntry = { type: "turn", epoch, generation, holder: this.#self, replaces }
-    this.#ensure(`take ${epoch}.${generation}.${replaces ?? "-"}`, entry, at)
+    const holder = this.#self
+    const entry: LogEntry = { type: "turn", epoch, generation, holder, replaces, consent }
+    this.#ensure(`take ${epoch}.${generation}.${replaces ?? "-"}${consent ? "!" : ""}`, entry, at)
+  }
+
+  /** A person has said so: whatever another member's turn may cost, it is replaced. */
+  #overrule(wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
+    const { turn, dead, pair } = this.#state
+    if (turn?.holder === this.#self) {
+      this.#consent = false
+      this.#own.allow()
+      return this.#planOwnTurn(at)
+    }
+    const current = pair?.epoch === wanted.epoch && pair.generation === wanted.generation
+    if (dead === null && current && this.#isFull(this.#self)) this.#seize(wanted, at, true)
   }
 
   #isFull(id: MemberId): boolean {
@@ -390,7 +440,7 @@ export class Agent {
     if (pair === null || dead !== null || refused !== null) return false
     if (turn !== null && !this.#isReplaceable(at)) return false
     // A descendant of the head is in our journal: whoever spent the head again would replay it.
-    const descendant = this.#kept.some(({ pair: kept }) => kept.parent === pair.lineage)
+    const descendant = this.#chain.after(pair) !== null
     return pair.epoch === wanted.epoch && pair.generation === wanted.generation && !descendant
   }
 
@@ -410,20 +460,15 @@ export class Agent {
     at: Instant,
   ): boolean {
     if (this.#state.misconfigured !== null && wanted.force !== true) return false
-    return this.#isFree(wanted, at) && this.heldUntil(at) === null
+    return this.#isFree(wanted, at) && this.#heldByLog(at) === null
   }
 
   #ready(key: string, at: Instant): boolean {
     // Without a leader a proposal can only be refused; its coming steps us again.
     if (this.#leader === null) return false
-    const known = this.#proposals.get(key)
-    if (known?.inFlight === true) return false
-    if (known !== undefined && known.retryAtMs > at.now) {
-      this.#wakeAt(known.retryAtMs)
-      return false
-    }
-    this.#proposals.set(key, { inFlight: true, retryAtMs: 0 })
-    return true
+    const again = this.#intentions.begin(key, at.now)
+    if (again > 0) this.#wakeAt(again)
+    return again === 0
   }
 
   #ensure(key: string, entry: LogEntry, at: Instant): void {
@@ -433,9 +478,4 @@ export class Agent {
   #wakeAt(atMs: number): void {
     this.#wakeAtMs = Math.min(this.#wakeAtMs, atMs)
   }
-}
-
-/** Two results of one attempt differ in their seals, not in the pair that they name. */
-function isSame(a: Pair, b: Pair): boolean {
-  return a.epoch === b.epoch && a.generation === b.generation && a.lineage === b.lineage
 }

@@ -14,8 +14,10 @@ import type {
   Epoch,
   KeySet,
   LogEntry,
+  MemberId,
   MemberInfo,
   Pair,
+  Proof,
   Refusal,
   Report,
   Turn,
@@ -49,6 +51,7 @@ export function genesis(clusterId: string, members: readonly MemberInfo[]): Clus
     keys: [],
     epoch: 0,
     pair: null,
+    proof: null,
     turn: null,
     dead: null,
     retry: null,
@@ -85,6 +88,8 @@ function apply(state: ClusterState, entry: LogEntry, context: FoldContext): Clus
       return applyReport(state, entry)
     case "remove":
       return applyRemove(state, entry.member)
+    case "vouch":
+      return applyVouch(state, entry)
     default:
       return entry satisfies never
   }
@@ -95,11 +100,17 @@ function memberOf(state: ClusterState, id: NodeId): MemberInfo | undefined {
 }
 
 /** A new head: whatever was said about the old one is history. */
-function withHead(state: ClusterState, pair: Pair | null, epoch: Epoch): ClusterState {
+function withHead(
+  state: ClusterState,
+  pair: Pair | null,
+  proof: Proof | null,
+  epoch: Epoch,
+): ClusterState {
   return {
     ...state,
     epoch,
     pair,
+    proof,
     turn: null,
     dead: null,
     retry: null,
@@ -135,13 +146,13 @@ function applyLogin(state: ClusterState, pair: Pair): ClusterState | Refusal {
   if (pair.generation !== 1) return "wrong-generation"
   if (pair.parent !== null) return "wrong-parent"
   if (memberOf(state, pair.by) === undefined) return "not-a-member"
-  return withHead(state, pair, pair.epoch)
+  return withHead(state, pair, null, pair.epoch)
 }
 
 function applyLogout(state: ClusterState, epoch: Epoch): ClusterState | Refusal {
   if (state.pair === null) return "no-pair"
   if (epoch !== state.epoch) return "wrong-epoch"
-  return withHead(state, null, epoch + 1)
+  return withHead(state, null, null, epoch + 1)
 }
 
 function applyTurn(state: ClusterState, entry: Of<"turn">, index: number): ClusterState | Refusal {
@@ -156,7 +167,8 @@ function applyTurn(state: ClusterState, entry: Of<"turn">, index: number): Clust
   if (open !== null) {
     if (entry.replaces !== open.number) return "turn-open"
     const policy = state.provider?.settings.replayPolicy
-    if (policy === undefined || !allowsTakeover(policy)) return "not-allowed"
+    const may = entry.consent || (policy !== undefined && allowsTakeover(policy))
+    if (!may) return "not-allowed"
   } else if (entry.replaces !== null) {
     return "not-this-turn"
   }
@@ -193,11 +205,10 @@ function applyResult(
     return "not-a-member"
   }
   if (!signed) return "bad-signature"
-  if (head.subject !== null && pair.subject !== null && head.subject !== pair.subject) {
-    return "wrong-identity"
-  }
-  const subject = pair.subject ?? head.subject
-  return withHead(state, subject === pair.subject ? pair : { ...pair, subject }, state.epoch)
+  // Where the login named its account every pair does: a holder that was told no subject repeats the head's.
+  if (head.subject !== null && head.subject !== pair.subject) return "wrong-identity"
+  const proof = { turn: entry.turn, signature: entry.signature }
+  return withHead(state, pair, proof, state.epoch)
 }
 
 function applyReport(state: ClusterState, entry: Of<"report">): ClusterState | Refusal {
@@ -228,14 +239,47 @@ function report(state: ClusterState, turn: Turn, told: Report): ClusterState | R
         turn: { ...turn, doubt: doubtOf(turn, told) },
       }
     case "rejected": {
-      const others = state.spenders.some((id) => id !== turn.holder)
-      if (others) return { ...closed, refused: { cause, atMs: told.atMs } }
-      const { epoch, generation } = turn
-      return { ...closed, dead: { epoch, generation, cause, atMs: told.atMs } }
+      return refusedBy(closed, suspectsOf(state, turn), cause, told.atMs)
     }
     default:
       return told satisfies never
   }
+}
+
+/**
+ * Who may have spent the head besides the holder that was refused. Where a second use is refused and the winner lives, that
+ * is anybody who may have spent it alone; elsewhere a second use would have ended the family for all, so only earlier
+ * holders count, whose living pair may be on its way to the log.
+ */
+function suspectsOf(state: ClusterState, turn: Turn): readonly MemberId[] {
+  const others = (ids: readonly MemberId[]): readonly MemberId[] =>
+    ids.filter((id) => id !== turn.holder)
+  if (state.provider?.settings.replayPolicy.type !== "reject") return others(state.spenders)
+  const full = state.members.filter(({ capability }) => capability === "full").map(({ id }) => id)
+  return others([...new Set([...full, ...state.spenders])])
+}
+
+/** A refusal is a proof once nobody is left who may have spent the token. */
+function refusedBy(
+  state: ClusterState,
+  suspects: readonly MemberId[],
+  cause: string,
+  atMs: number,
+): ClusterState {
+  if (suspects.length > 0) return { ...state, refused: { cause, atMs, suspects } }
+  const { epoch, pair } = state
+  const dead = { epoch, generation: pair?.generation ?? 0, cause, atMs }
+  return { ...state, refused: null, dead }
+}
+
+function applyVouch(state: ClusterState, entry: Of<"vouch">): ClusterState | Refusal {
+  const { refused, pair } = state
+  if (refused === null || pair === null) return "not-allowed"
+  if (entry.epoch !== state.epoch) return "wrong-epoch"
+  if (entry.generation !== pair.generation) return "wrong-generation"
+  if (!refused.suspects.includes(entry.member)) return "not-a-member"
+  const left = refused.suspects.filter((id) => id !== entry.member)
+  return refusedBy(state, left, refused.cause, refused.atMs)
 }
 
 /** Another doubt about the same turn counts sends and keeps the times of the first. */

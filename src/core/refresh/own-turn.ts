@@ -3,7 +3,9 @@
  * spent it, sent once more where its doubt allows that. Decides the next step; the agent says when to look.
  */
 
-import type { ReplayPolicy } from "../oauth/types.ts"
+import type { Random } from "../base/random.ts"
+import type { CauseCode, ReplayPolicy } from "../oauth/types.ts"
+import { backoffMs } from "./backoff.ts"
 import { type LastResort, resendSpan } from "./doubt.ts"
 import type {
   Instant,
@@ -16,10 +18,10 @@ import type {
 } from "./types.ts"
 
 export type OwnStep =
-  /** Spend the token under the turn, or send it again when the turn is in doubt. */
-  | { readonly type: "carry"; readonly turn: Turn }
-  /** Ask the courier's record. */
-  | { readonly type: "judge"; readonly turn: Turn }
+  /** Spend the token under the turn, or send it again when the turn is in doubt. `consent`: a person accepted the cost. */
+  | { readonly type: "carry"; readonly turn: Turn; readonly consent: boolean }
+  /** Ask the courier's record. `cause`: why nothing left, if nothing did. */
+  | { readonly type: "judge"; readonly turn: Turn; readonly cause: CauseCode | null }
   /** Propose this until it shows in the log. */
   | { readonly type: "report"; readonly turn: Turn; readonly entry: ReportEntry }
   | { readonly type: "wait"; readonly untilMs: number }
@@ -28,6 +30,8 @@ export type OwnStep =
 type Phase =
   | { readonly type: "fresh" | "found" | "working" | "told" | "answered" }
   | { readonly type: "busy"; readonly untilMs: number }
+  /** The first send did not leave, and the log does not know it yet. */
+  | { readonly type: "unsent"; readonly cause: CauseCode; readonly againMs: number }
   | { readonly type: "settling"; readonly entry: ReportEntry }
 
 /** What the plan of a doubtful turn depends on. */
@@ -37,6 +41,10 @@ export interface OwnContext {
   readonly lastResort: LastResort
   /** Somebody uses the account: a gamble for nobody is not worth it. */
   readonly wanted: boolean
+  /** This run has heard what the log says now, and hears it still. */
+  readonly heard: boolean
+  /** Without the log the turn still stands, and may be used again as long as nothing was sent. */
+  readonly mayRetry: boolean
 }
 
 /** A busy courier, and a second send that could not leave, are looked at again after this. */
@@ -45,12 +53,16 @@ const AGAIN_MS = 5_000
 
 export class OwnTurn {
   readonly #self: MemberId
+  readonly #random: Random
   #number: TurnNumber | null = null
   #phase: Phase = { type: "told" }
   #resendAfterMs = -Infinity
+  #consent = false
+  #failures = 0
 
-  constructor(self: MemberId) {
+  constructor(self: MemberId, random: Random) {
     this.#self = self
+    this.#random = random
   }
 
   /** Only a turn that this run asked for may be spent: of any other nobody knows what an earlier run did with it. */
@@ -60,18 +72,32 @@ export class OwnTurn {
     else if (this.#number !== turn.number) {
       this.#number = turn.number
       this.#phase = { type: ours ? "fresh" : "found" }
+      this.#consent = false
+      this.#failures = 0
     }
+  }
+
+  /** A person accepts what sending the token once more may cost. False: there is no open turn of ours. */
+  allow(): boolean {
+    if (this.#number !== null) this.#consent = true
+    return this.#number !== null
   }
 
   busy(turn: TurnNumber, at: Instant): void {
     if (this.#number === turn) this.#phase = { type: "busy", untilMs: at.now + BUSY_MS }
   }
 
-  /** A second send did not leave. */
-  unsent(turn: TurnNumber, at: Instant): void {
-    if (this.#number !== turn) return
-    this.#phase = { type: "told" }
-    this.#resendAfterMs = at.now + AGAIN_MS
+  /** A send did not leave: the first one of the turn, or another of a turn in doubt. */
+  unsent(turn: Turn, cause: CauseCode, at: Instant): void {
+    if (this.#number !== turn.number) return
+    if (turn.doubt === null) {
+      this.#failures += 1
+      const againMs = at.now + backoffMs(this.#failures, this.#random)
+      this.#phase = { type: "unsent", cause, againMs }
+    } else {
+      this.#phase = { type: "told" }
+      this.#resendAfterMs = at.now + AGAIN_MS
+    }
   }
 
   /** A pair stands on its own and is offered by the agent; anything else must be reported. */
@@ -87,12 +113,18 @@ export class OwnTurn {
     const phase = this.#phase
     switch (phase.type) {
       case "fresh":
-        return this.#work({ type: "carry", turn })
+        return this.#carry(turn)
       case "found":
-        return this.#work({ type: "judge", turn })
+        return this.#judge(turn)
       case "busy":
         if (phase.untilMs > at.now) return { type: "wait", untilMs: phase.untilMs }
-        return this.#work({ type: "judge", turn })
+        return this.#judge(turn)
+      case "unsent":
+        // Once the log is heard it learns that nothing was sent, and whoever is fit may try. Until then nobody else can.
+        if (context.heard || !context.mayRetry) return this.#judge(turn, phase.cause)
+        if (phase.againMs > at.now && !this.#consent)
+          return { type: "wait", untilMs: phase.againMs }
+        return context.wanted ? this.#carry(turn) : null
       case "settling":
         if (!isTold(phase.entry, turn)) return { type: "report", turn, entry: phase.entry }
         this.#phase = { type: "told" }
@@ -107,19 +139,28 @@ export class OwnTurn {
     }
   }
 
-  #work(step: OwnStep): OwnStep {
+  #carry(turn: Turn): OwnStep {
+    const consent = this.#consent
+    this.#consent = false
     this.#phase = { type: "working" }
-    return step
+    return { type: "carry", turn, consent }
+  }
+
+  #judge(turn: Turn, cause: CauseCode | null = null): OwnStep {
+    this.#phase = { type: "working" }
+    return { type: "judge", turn, cause }
   }
 
   #resend(turn: Turn, context: OwnContext, at: Instant): OwnStep {
-    const { policy, head, lastResort, wanted } = context
-    if (policy === null || head === null || !wanted) return null
+    const { policy, head, lastResort, wanted, heard } = context
+    if (this.#consent) return this.#carry(turn)
+    // A second send is a gamble on what the log says now: never on what a restored disk remembers.
+    if (policy === null || head === null || !wanted || !heard) return null
     const span = resendSpan(policy, turn, head, lastResort)
     if (span === null || at.wall >= span.untilMs) return null
     const fromMs = Math.max(at.now + (span.fromMs - at.wall), this.#resendAfterMs)
     if (fromMs > at.now) return { type: "wait", untilMs: fromMs }
-    return this.#work({ type: "carry", turn })
+    return this.#carry(turn)
   }
 }
 

@@ -22,6 +22,8 @@ export interface StageView {
   readonly demanding: boolean
   /** This member stopped: its store failed. */
   readonly stopped: boolean
+  /** Why its last attempt without the log brought nothing; null: there was none. */
+  readonly trouble: StageCause
 }
 
 export interface StageOf {
@@ -80,7 +82,7 @@ function unusable(view: StageView, sinceMs: number): StageOf {
   if (state.misconfigured !== null) {
     return { stage: "connecting", cause: state.misconfigured.cause }
   }
-  if (!view.quorum) return { stage: "connecting", cause: "no_quorum" }
+  if (!view.quorum) return { stage: "connecting", cause: view.trouble ?? "no_quorum" }
   if (failures === 0) {
     // Expired while nobody used it: the next use refreshes, and nobody needs to see anything.
     return { stage: "refreshing", cause: view.demanding || turn !== null ? null : "idle" }

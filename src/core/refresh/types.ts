@@ -63,6 +63,12 @@ export interface Pair {
   readonly by: MemberId
 }
 
+/** A Result's turn and signature, without its pair. */
+export interface Proof {
+  readonly turn: TurnNumber | null
+  readonly signature: Uint8Array
+}
+
 /** Inside an access box. */
 export interface Tokens {
   readonly accessToken: string
@@ -137,6 +143,8 @@ export type LogEntry =
       readonly generation: Generation
       readonly holder: MemberId
       readonly replaces: TurnNumber | null
+      /** A person accepted what spending the head once more may cost: an open turn is replaced whatever the policy. */
+      readonly consent: boolean
     }
   | {
       readonly type: "result"
@@ -152,8 +160,16 @@ export type LogEntry =
     }
   /** A person removed a member; its open turn ends with it. */
   | { readonly type: "remove"; readonly member: MemberId }
+  /** A suspect says of the refused head: nothing of mine is on its way with it, and I hold no descendant of it. */
+  | {
+      readonly type: "vouch"
+      readonly member: MemberId
+      readonly epoch: Epoch
+      readonly generation: Generation
+    }
 
 export type ResultEntry = Extract<LogEntry, { type: "result" }>
+export type VouchEntry = Extract<LogEntry, { type: "vouch" }>
 export type ReportEntry = Extract<LogEntry, { type: "report" }>
 
 /** Both clocks at the moment of an input, in ms: `now` paces, `wall` is for lifetimes. */
@@ -173,6 +189,8 @@ export interface ClusterState {
   readonly epoch: Epoch
   /** The head; null before the first login and after a logout. */
   readonly pair: Pair | null
+  /** What its holder signed the head with; null for a login. Lets a member show the head to one that hears no log. */
+  readonly proof: Proof | null
   readonly turn: Turn | null
   /** Latched for exactly this epoch and generation: a person must log in. */
   readonly dead: {
@@ -185,8 +203,15 @@ export interface ClusterState {
   readonly retry: { readonly notBeforeMs: number; readonly cause: CauseCode } | null
   /** The server refuses the client; cleared by new provider settings, a login, or a person's `force`. */
   readonly misconfigured: { readonly cause: CauseCode; readonly atMs: number } | null
-  /** The head was refused although somebody unheard may have spent it: spent elsewhere, not dead. */
-  readonly refused: { readonly cause: CauseCode; readonly atMs: number } | null
+  /**
+   * The head was refused, and `suspects` may have spent it: spent elsewhere, not dead. Each vouches for itself when it is
+   * heard; when nobody is left the refusal is a proof.
+   */
+  readonly refused: {
+    readonly cause: CauseCode
+    readonly atMs: number
+    readonly suspects: readonly MemberId[]
+  } | null
   /** Holders whose turn for the current generation ended while they may have spent it (takeover, removal). */
   readonly spenders: readonly MemberId[]
   /** Turns that ended without a pair since the last one, for the staged status. */
@@ -226,13 +251,19 @@ export type AttemptRecord =
   /** Fenced off: nothing was sent and nothing will be. */
   | { readonly type: "void" }
 
-/** Names one attempt: a turn, and the how-manieth send within it (1 unless a policy or a person allows more). */
+/** Names one attempt: a token, a turn, and the how-manieth send within it (1 unless a policy or a person allows more). */
 export interface AttemptKey {
   readonly epoch: Epoch
   readonly generation: Generation
+  /** Of the refresh token that is sent: the parent of the pair it may bring. */
+  readonly parent: Lineage
+  /** {@link ALONE} when it is sent without a turn. */
   readonly turn: TurnNumber
   readonly attempt: number
 }
+
+/** The turn of an attempt that no log granted. */
+export const ALONE: TurnNumber = 0
 
 /** What members say to each other besides Raft. */
 export type PeerMessage =
@@ -242,3 +273,7 @@ export type PeerMessage =
   | { readonly type: "offer"; readonly epoch: Epoch; readonly generation: Generation }
   /** The newest pair the sender has applied; told when it changes and when a peer comes up. */
   | { readonly type: "newest"; readonly epoch: Epoch; readonly generation: Generation }
+  /** The sender hears no leader: who has a newer pair than this one shows it. */
+  | { readonly type: "ask"; readonly epoch: Epoch; readonly generation: Generation }
+  /** A pair that is newer than the one asked about, committed or recorded, as its holder signed it. */
+  | { readonly type: "show"; readonly result: ResultEntry }

@@ -15,7 +15,7 @@ export interface JournalSubject {
   destroy(): void
 }
 
-const KEY: AttemptKey = { epoch: 1, generation: 4, turn: 12, attempt: 2 }
+const KEY: AttemptKey = { epoch: 1, generation: 4, parent: "p", turn: 12, attempt: 2 }
 const EARLIER: AttemptKey = { ...KEY, attempt: 1 }
 const LATER: AttemptKey = { ...KEY, attempt: 3 }
 const SEALED: Uint8Array = Uint8Array.of(1, 0, 255)
@@ -33,6 +33,7 @@ export function journalSuite(runner: TestRunner, make: () => JournalSubject): vo
     })
   claimRules(runner, rule)
   latestRules(runner, rule)
+  intentRules(runner, rule)
   answerRules(runner, rule)
   settleRules(runner, rule)
 }
@@ -72,9 +73,10 @@ function claimRules({ expect }: TestRunner, rule: Rule): void {
     const others = [
       { ...KEY, turn: 13 },
       { ...KEY, generation: 5 },
+      { ...KEY, parent: "q" },
       { ...KEY, epoch: 2 },
     ]
-    expect(others.map((key) => journal.claim(key))).toEqual([true, true, true])
+    expect(others.map((key) => journal.claim(key))).toEqual([true, true, true, true])
   })
 
   rule("a voided attempt is never claimed, the next one may be", (open) => {
@@ -115,6 +117,44 @@ function latestRules({ expect }: TestRunner, rule: Rule): void {
 
     expect(journal.latest(KEY)).toBe(2)
     expect(journal.latest({ ...KEY, generation: KEY.generation + 1 })).toBe(0)
+  })
+}
+
+function intentRules({ expect }: TestRunner, rule: Rule): void {
+  rule("an intent stands until its token is claimed", (open) => {
+    const journal = open()
+    journal.intend("p")
+    journal.intend("q")
+
+    expect(open().intends("p")).toBe(true)
+    journal.claim(KEY)
+    expect(open().intends("p")).toBe(false)
+    expect(open().intends("q")).toBe(true)
+  })
+
+  rule("an intent stands until its turn is voided, and a refused void leaves it", (open) => {
+    const journal = open()
+    journal.intend("p")
+    journal.void(KEY)
+    expect(journal.intends("p")).toBe(false)
+
+    journal.intend("p")
+    journal.void(KEY)
+    expect(journal.intends("p")).toBe(true)
+  })
+
+  rule("a token was sent in each attempt that was not voided", (open) => {
+    const journal = open()
+    expect(journal.sends("p")).toBe(0)
+    journal.void(EARLIER)
+    journal.claim(KEY)
+    journal.claim({ ...KEY, parent: "q" })
+    expect(journal.sends("p")).toBe(1)
+    journal.answer(KEY, SEALED)
+    journal.claim({ ...KEY, turn: 13 })
+    journal.settle(KEY)
+
+    expect(open().sends("p")).toBe(2)
   })
 }
 

@@ -73,6 +73,11 @@ export function transportSuite(runner: TestRunner, make: () => Promise<Transport
   closingRules(runner, rule)
 }
 
+/** The tests number their messages by generation. */
+function generationOf(message: WireMessage): number {
+  return "generation" in message ? message.generation : -1
+}
+
 function worldOf(subject: TransportSubject): World {
   const names = ["a", "b", "c"] as const
   const nameOf = (id: MemberId): string => names.find((name) => subject.idOf(name) === id) ?? id
@@ -81,7 +86,7 @@ function worldOf(subject: TransportSubject): World {
     await life.transport.start({
       message(from, message) {
         life.messages.push(message)
-        const what = message.type === "raft" ? message.message.type : message.generation
+        const what = message.type === "raft" ? message.message.type : generationOf(message)
         life.seen.push(`${nameOf(from)}:${what}`)
       },
       peer: (id, up) => life.seen.push(`${nameOf(id)}${up ? "+" : "-"}`),
@@ -235,7 +240,7 @@ function limitRules({ expect }: TestRunner, rule: Rule): void {
     })
 
     expect(arrived).toBe(true)
-    const numbers = b.messages.map((message) => (message.type === "raft" ? -1 : message.generation))
+    const numbers = b.messages.map((message) => generationOf(message))
     expect(numbers).toEqual(numbers.toSorted((x, y) => x - y))
     expect(b.seen.includes("a-")).toBe(false)
   })

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest"
 
 import { seededRandom } from "../../../src/core/base/random.ts"
-import { Agent, type AgentEffect, type AgentInput } from "../../../src/core/refresh/agent.ts"
+import { Agent } from "../../../src/core/refresh/agent.ts"
+import type { AgentEffect, AgentInput } from "../../../src/core/refresh/agent-types.ts"
 import { fold, genesis } from "../../../src/core/refresh/fold.ts"
 import type {
   ClusterState,
@@ -37,7 +38,12 @@ class Bench {
 
   constructor(self: MemberId, initial: ClusterState, leader: MemberId | null = "a") {
     this.#state = initial
-    this.agent = new Agent({ self, lastResort: "resend" }, initial, seededRandom(7))
+    this.agent = new Agent(
+      { self, lastResort: "resend", fallback: "proof" },
+      initial,
+      seededRandom(7),
+      0,
+    )
     if (leader !== null) this.step({ type: "leader", leader })
   }
 
@@ -96,11 +102,15 @@ describe("a demand", () => {
     expect(types(bench.demand())).toEqual(["send"])
   })
 
-  test("without a leader waits without a timer, and goes out when one is heard", () => {
+  test("without a leader asks whoever can be reached for a newer pair, and goes out when one is heard", () => {
     const bench = new Bench("b", LOGGED_IN, null)
+    const message = { type: "ask", epoch: 1, generation: 1 }
 
+    expect(bench.demand()).toEqual([
+      { type: "send", to: "a", message },
+      { type: "send", to: "c", message },
+    ])
     expect(bench.demand()).toEqual([])
-    expect(bench.agent.nextWakeAt).toBeNull()
     expect(types(bench.step({ type: "leader", leader: "c" }))).toEqual(["send"])
   })
 

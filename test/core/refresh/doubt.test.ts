@@ -1,3 +1,4 @@
+import { seededRandom } from "../../../src/core/base/random.ts"
 import { describe, expect, test } from "vitest"
 
 import {
@@ -147,10 +148,12 @@ describe("a turn of our own", () => {
     head: HEAD,
     lastResort: "ask",
     wanted: true,
+    heard: true,
+    mayRetry: false,
   }
   const at = (ms: number): { now: number; wall: number } => ({ now: ms, wall: ms })
   const own = (): OwnTurn => {
-    const mine = new OwnTurn("a")
+    const mine = new OwnTurn("a", seededRandom(3))
     mine.adopt(doubtful(), false)
     mine.next(doubtful(), context, at(0))
     mine.outcome(7, report(7, DOUBT) as ReportEntry)
@@ -161,7 +164,11 @@ describe("a turn of our own", () => {
     const mine = own()
 
     expect(mine.next(doubtful(), context, at(1_000))).toEqual({ type: "wait", untilMs: 11_000 })
-    expect(mine.next(doubtful(), context, at(11_000))).toEqual({ type: "carry", turn: doubtful() })
+    expect(mine.next(doubtful(), context, at(11_000))).toEqual({
+      type: "carry",
+      turn: doubtful(),
+      consent: false,
+    })
     expect(mine.next(doubtful(), context, at(12_000))).toBeNull()
   })
 
@@ -186,7 +193,7 @@ describe("a turn of our own", () => {
     const mine = own()
     mine.next(doubtful(), context, at(11_000))
 
-    mine.unsent(7, at(11_010))
+    mine.unsent(doubtful(), "ECONNREFUSED", at(11_010))
 
     expect(mine.next(doubtful(), context, at(11_010))).toEqual({ type: "wait", untilMs: 16_010 })
     expect(mine.next(doubtful(), context, at(16_010))).toMatchObject({ type: "carry" })
@@ -194,7 +201,7 @@ describe("a turn of our own", () => {
 
   // Found by the simulator, seed 12: a report that the log refuses was proposed for ever.
   test("whose disk knows less than the log does not argue with it", () => {
-    const mine = new OwnTurn("a")
+    const mine = new OwnTurn("a", seededRandom(3))
     mine.adopt(doubtful(), false)
     mine.next(doubtful(), context, at(0))
 
@@ -209,7 +216,7 @@ describe("a turn of our own", () => {
     mine.adopt(taken, false)
 
     expect(mine.next(taken, context, at(30_000))).toBeNull()
-    mine.unsent(7, at(0))
+    mine.unsent(doubtful(), "ECONNREFUSED", at(0))
     mine.busy(7, at(0))
     mine.outcome(7, report(7, DOUBT) as ReportEntry)
     expect(mine.next(taken, context, at(30_000))).toBeNull()

@@ -57,8 +57,13 @@ export function provider(replayPolicy: ReplayPolicy, clientId = "client"): LogEn
 
 export const LOGIN: LogEntry = { type: "login", pair: pair(1) }
 
-export function turn(holder = "a", generation = 1, replaces: number | null = null): LogEntry {
-  return { type: "turn", epoch: 1, generation, holder, replaces }
+export function turn(
+  holder = "a",
+  generation = 1,
+  replaces: number | null = null,
+  consent = false,
+): LogEntry {
+  return { type: "turn", epoch: 1, generation, holder, replaces, consent }
 }
 
 export function result(generation: number, changes: Partial<Pair> = {}): LogEntry {

@@ -15,6 +15,7 @@ function stage(of: ClusterState, changes: Partial<StageView> = {}): string {
     settled: true,
     demanding: false,
     stopped: false,
+    trouble: null,
     ...changes,
   }
   const derived = deriveStage(view)
@@ -44,7 +45,7 @@ describe("with a valid token a person sees nothing", () => {
     ],
     [
       "spent elsewhere",
-      { ...state(LOGIN), refused: { cause: "x", atMs: 1 } },
+      { ...state(LOGIN), refused: { cause: "x", atMs: 1, suspects: ["b"] } },
       {},
       "ready spent_elsewhere",
     ],
@@ -100,7 +101,10 @@ describe("with an expired token", () => {
   })
 
   test("spent elsewhere is connecting, not signed out", () => {
-    const refused = { ...state(LOGIN), refused: { cause: "invalid_grant", atMs: 1 } }
+    const refused = {
+      ...state(LOGIN),
+      refused: { cause: "invalid_grant", atMs: 1, suspects: ["b"] },
+    }
 
     expect(stage(refused, expired)).toBe("connecting spent_elsewhere")
   })

@@ -118,7 +118,7 @@ test("of many processes that claim one attempt at once exactly one may send", as
     child(`
       import { sqliteJournal } from ${moduleUrl("storage/sqlite-journal.ts")}
       const journal = sqliteJournal(${file})
-      console.log(journal.claim({ epoch: 1, generation: 1, turn: 1, attempt: 1 }))
+      console.log(journal.claim({ epoch: 1, generation: 1, parent: "p", turn: 1, attempt: 1 }))
     `),
   )
 
@@ -127,7 +127,7 @@ test("of many processes that claim one attempt at once exactly one may send", as
   expect(claims.filter((claimed) => claimed === "true")).toHaveLength(1)
   expect(claims.filter((claimed) => claimed === "false")).toHaveLength(4)
   const journal = sqliteJournal(join(directory, "courier.db"))
-  expect(journal.read({ epoch: 1, generation: 1, turn: 1, attempt: 1 })).toEqual({
+  expect(journal.read({ epoch: 1, generation: 1, parent: "p", turn: 1, attempt: 1 })).toEqual({
     type: "sending",
   })
   journal.close()

@@ -1,0 +1,111 @@
+/**
+ * Performs what the agent asks for: proposes under a name of its own, sends, has tokens carried and judged, and tells the
+ * agent what came of it. Decides nothing; that the member stops when its journal fails is `cluster.ts`'s.
+ */
+
+import type { AgentEffect, AgentInput } from "../core/refresh/agent-types.ts"
+import type { LogEntry, MemberId, Pair, PeerMessage, Turn } from "../core/refresh/types.ts"
+import type { Settlement } from "../core/raft/types.ts"
+import type { Crypto } from "../ports/sealer.ts"
+import type { Attempted, Attempts } from "./attempts.ts"
+import { nextKeys } from "./keys.ts"
+import type { Records } from "./records.ts"
+import type { Replica } from "./replica.ts"
+
+export interface ConductParts {
+  readonly crypto: Crypto
+  readonly replica: Replica
+  readonly attempts: Attempts
+  readonly records: Records
+  readonly send: (to: MemberId, message: PeerMessage) => void
+  /** Proposes the entry; the name is one that nobody has used. */
+  readonly propose: (entry: LogEntry, named: (id: string) => void) => void
+  readonly decide: (input: AgentInput) => void
+  /** The journal failed, or the keys do not fit: nobody can say what this member did. */
+  readonly failed: (error: unknown) => void
+}
+
+export class Conduct {
+  readonly #parts: ConductParts
+  /** Proposals in flight: name to intention. */
+  readonly #intentions = new Map<string, string>()
+
+  constructor(parts: ConductParts) {
+    this.#parts = parts
+  }
+
+  perform(effect: AgentEffect): void {
+    const { attempts, crypto, decide, replica, send } = this.#parts
+    switch (effect.type) {
+      case "propose":
+        if (effect.entry.type === "turn") attempts.intend()
+        return this.#intend(effect.key, effect.entry)
+      case "send":
+        return send(effect.to, effect.message)
+      case "carry":
+        return void this.#attempt(effect.turn, (turn) => attempts.carry(turn, effect.consent))
+      case "judge":
+        return void this.#attempt(effect.turn, (turn) =>
+          attempts.judge(turn, effect.cause ?? undefined),
+        )
+      case "spend-alone":
+        return void this.#spendAlone(effect.pair, effect.consent)
+      case "vouch": {
+        const { pair } = replica.state
+        if (pair !== null && attempts.isQuiet(pair)) return this.#intend(effect.key, effect.entry)
+        return decide({ type: "settled", key: effect.key, result: "refused" })
+      }
+      case "make-keys":
+        return this.#intend("keys", { type: "keys", keys: nextKeys(replica.state, crypto) })
+      default:
+        return effect satisfies never
+    }
+  }
+
+  settled(id: string, result: Settlement): void {
+    const key = this.#intentions.get(id)
+    this.#intentions.delete(id)
+    if (key !== undefined) this.#parts.decide({ type: "settled", key, result })
+  }
+
+  /** A pair that an earlier run received and could not commit comes first: before it, nobody may spend its parent. */
+  async offerFound(): Promise<void> {
+    const { attempts, decide } = this.#parts
+    try {
+      const { results, refused } = await attempts.found()
+      if (results.length > 0) decide({ type: "kept", results })
+      for (const lineage of refused) decide({ type: "refused", lineage })
+    } catch (error) {
+      this.#parts.failed(error)
+    }
+  }
+
+  #intend(key: string, entry: LogEntry): void {
+    this.#parts.propose(entry, (id) => this.#intentions.set(id, key))
+  }
+
+  async #attempt(turn: Turn, work: (turn: Turn) => Promise<Attempted>): Promise<void> {
+    const { decide, records, replica } = this.#parts
+    try {
+      const entry = await work(turn)
+      const { number } = turn
+      if (entry === "busy") return decide({ type: "busy", turn: number })
+      if (entry.type === "unsent") return decide({ ...entry, turn })
+      decide({ type: "outcome", turn: number, entry })
+      // A pair that came after the login was ended.
+      if (replica.state.pair === null) records.settle()
+    } catch (error) {
+      this.#parts.failed(error)
+    }
+  }
+
+  async #spendAlone(pair: Pair, consent: boolean): Promise<void> {
+    const { attempts, decide } = this.#parts
+    try {
+      const attempt = await attempts.alone(pair, consent)
+      decide({ type: "alone", lineage: pair.lineage, ...attempt })
+    } catch (error) {
+      this.#parts.failed(error)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Pairs that this member received and the log may not have: a chain that hangs on the head. Decides which link is next and
+ * which are history; who may use a link before it is committed is the agent's.
+ */
+
+import type { ClusterState, Pair, ResultEntry } from "./types.ts"
+
+export class Chain {
+  #links: readonly ResultEntry[] = []
+
+  /** Takes a pair in, once. */
+  keep(result: ResultEntry): void {
+    const known = this.#links.some(({ pair }) => isSame(pair, result.pair))
+    if (!known) this.#links = [...this.#links, result]
+  }
+
+  /** The log will not have it: it stays in the journal, and is not offered for ever. */
+  drop({ pair }: ResultEntry): void {
+    this.#links = this.#links.filter((link) => !isSame(link.pair, pair))
+  }
+
+  /** What the head has made history goes. */
+  prune({ pair: head, epoch }: ClusterState): void {
+    const generation = head?.generation ?? Infinity
+    this.#links = this.#links.filter(
+      ({ pair }) => pair.epoch > epoch || (pair.epoch === epoch && pair.generation > generation),
+    )
+  }
+
+  /** The link whose parent is this pair; of several the one that was kept last. */
+  after(pair: Pair | null): ResultEntry | null {
+    if (pair === null) return null
+    const next = this.#links.findLast(
+      ({ pair: link }) => link.epoch === pair.epoch && link.parent === pair.lineage,
+    )
+    return next ?? null
+  }
+
+  /** The last link of the chain that hangs on the head; null: there is none. */
+  tail(head: Pair | null): ResultEntry | null {
+    let tail = this.after(head)
+    for (let next = tail; next !== null; next = this.after(next.pair)) tail = next
+    return tail
+  }
+}
+
+/** Two results of one attempt differ in their seals, not in the pair that they name. */
+function isSame(a: Pair, b: Pair): boolean {
+  return a.epoch === b.epoch && a.generation === b.generation && a.lineage === b.lineage
+}
