@@ -81,7 +81,7 @@ const exchange: fc.Arbitrary<Exchange> = fc.record({
 })
 
 function isOurs(cause: string): boolean {
-  if (OUR_WORDS.test(cause) || /^[A-Z][A-Z0-9_]{1,63}$/.test(cause)) return true
+  if (OUR_WORDS.test(cause) || /^[A-Z][A-Z0-9_]{0,63}$/.test(cause)) return true
   // Else it is a known error code: it finds itself.
   return findError(JSON.stringify({ error: cause }), [])?.code === cause
 }
