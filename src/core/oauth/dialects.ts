@@ -5,6 +5,7 @@
  * The result is always a word of this file, never text of the response, so it may be shown and counted.
  */
 
+import type { Headers } from "./headers.ts"
 import { isJsonObject, parseForm, parseJson, type JsonObject } from "./json.ts"
 
 /** What a code says about the token that was sent, the strongest first. */
@@ -85,8 +86,6 @@ const PLACES = [
 const TEXTS = ["error_hint", "hint", "error_description", "error_debug"] as const
 /** Ory Hydra answers a race in its store with `invalid_request` and only a hint: the request may be repeated. */
 const HYDRA_RACE = /multiple concurrent requests using the same token/i
-
-type Headers = readonly (readonly [name: string, value: string])[]
 
 /** The known error that a response carries, the one of the strongest family where there are several; null: none. */
 export function findError(text: string, headers: Headers): KnownError | null {
