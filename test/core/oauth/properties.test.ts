@@ -116,40 +116,6 @@ test("every exchange has an outcome, and its cause is a word of our own", () => 
   )
 })
 
-test("no cause holds a token, wherever a server may repeat it", () => {
-  const canary = "canary_token-1234567890"
-  const places = [
-    "error",
-    "error_description",
-    "error_hint",
-    "code",
-    "type",
-    "__type",
-    "message",
-    "error_subtype",
-  ]
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 100, max: 599 }),
-      fc.subarray(places, { minLength: 1 }),
-      fc.boolean(),
-      fc.boolean(),
-      (status, names, nested, complete) => {
-        const members = Object.fromEntries(names.map((name) => [name, canary]))
-        const given = {
-          body: nested ? { error: members } : members,
-          complete,
-          headers: { "www-authenticate": `Bearer error="${canary}"`, "x-amzn-errortype": canary },
-        }
-
-        const outcome = classify(answered(status, given), "refused")
-
-        expect(JSON.stringify(outcome)).not.toContain("canary")
-      },
-    ),
-  )
-})
-
 const TOKEN = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 })
 
 test("a refresh token is found behind any cut after its closing quote", () => {
