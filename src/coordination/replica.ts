@@ -129,13 +129,10 @@ export class Replica {
   open(pair: Pair | null): CurrentToken | null {
     if (pair === null) return null
     const context = boxContext(this.#state.clusterId, pair, "access")
-    const tokens = attempt(
-      () =>
-        JSON.parse(
-          Buffer.from(this.keyring.open(pair.accessBox, context)).toString("utf8"),
-        ) as Tokens,
+    const tokens = attempt((): unknown =>
+      JSON.parse(Buffer.from(this.keyring.open(pair.accessBox, context)).toString("utf8")),
     )
-    if (tokens === null) return null
+    if (!isTokens(tokens)) return null
     return {
       accessToken: tokens.accessToken,
       tokenType: tokens.tokenType,
@@ -159,9 +156,10 @@ export class Replica {
       const sealed = wrap?.[purpose] ?? null
       if (sealed === null || this.keyring.has(keys.number, purpose)) continue
       const context = wrapContext(this.#state.clusterId, keys.number, purpose, this.#parts.self)
-      const key = attempt(() => this.#parts.identity.open(sealed, context))
-      // A wrap that was not made for us leaves us without this key, like a member that was given none.
-      if (key !== null) this.keyring.add(keys.number, purpose, key)
+      // A wrap that was not made for us, or holds no key, leaves us without one, like a member that was given none.
+      attempt(() => {
+        this.keyring.add(keys.number, purpose, this.#parts.identity.open(sealed, context))
+      })
     }
   }
 }
@@ -169,6 +167,12 @@ export class Replica {
 /** Where the provider's client secret belongs. */
 export function secretContext(clusterId: string): BoxContext {
   return { clusterId, epoch: 0, generation: 0, parent: null, purpose: "client-secret" }
+}
+
+/** A box proves who could seal it, not what was put in. */
+function isTokens(value: unknown): value is Tokens {
+  const { accessToken, tokenType } = (value ?? {}) as Partial<Record<keyof Tokens, unknown>>
+  return typeof accessToken === "string" && typeof tokenType === "string"
 }
 
 function readable(data: Uint8Array): LogEntry | null {

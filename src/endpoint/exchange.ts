@@ -12,6 +12,7 @@ import {
   type IncomingMessage,
 } from "node:http"
 import type { Socket } from "node:net"
+import { isCauseCode } from "../core/oauth/cause.ts"
 import type { Exchange, ExchangePhase, PreparedRequest } from "../core/oauth/types.ts"
 import type { ExchangeOptions, SendExchange } from "../ports/token-endpoint.ts"
 import { dial, parseTarget, type Target } from "./target.ts"
@@ -205,5 +206,5 @@ function isLookupError(error: NodeJS.ErrnoException): boolean {
 /** The short identifier of a system error. Never its message: that may quote what a peer sent. */
 function codeOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code
-  return typeof code === "string" && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : "UNKNOWN"
+  return typeof code === "string" && isCauseCode(code) ? code : "UNKNOWN"
 }

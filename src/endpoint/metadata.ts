@@ -7,7 +7,8 @@
 import { allowInsecureRequests, discoveryRequest, processDiscoveryResponse } from "oauth4webapi"
 import type { AuthorizationServer } from "oauth4webapi"
 import { QuorateError, quote } from "../core/base/errors.ts"
-import { isLoopback, parseTarget } from "./target.ts"
+import { isLoopback } from "../core/oauth/loopback.ts"
+import { parseTarget } from "./target.ts"
 
 const TIMEOUT_MS = 10_000
 const DOCUMENT_BYTES_MAX = 262_144

@@ -2,6 +2,7 @@
 
 import { connect as connectTcp, isIP, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
+import { isLoopback } from "../core/oauth/loopback.ts"
 
 /** Where a request goes: checked, and split as sockets want it. */
 export interface Target {
@@ -16,11 +17,6 @@ export interface Target {
 
 /** Node gives up each address after 250 ms by default, which a slow mobile network needs for one round trip. */
 const ATTEMPT_TIMEOUT_MS = 1_000
-
-/** True for names that cannot leave this machine. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname)
-}
 
 /**
  * `https:` anywhere, `http:` on loopback only (RFC 6749 §3.2 wants TLS; nothing on loopback is on a wire).

@@ -25,7 +25,6 @@ import { decodeBase64Url, decodeUtf8 } from "../core/oauth/text.ts"
 import type { Exchange, PreparedRequest, ProviderSettings } from "../core/oauth/types.ts"
 import type { TokenEndpoint } from "../ports/token-endpoint.ts"
 import { MetadataCache } from "./metadata.ts"
-import { isLoopback } from "./target.ts"
 
 const BODY_BYTES_MAX = 1_048_576
 /** Any that is not `none`: the signature is not what we trust (OIDC Core §3.1.3.7 point 6), and a record has no metadata. */
@@ -96,7 +95,7 @@ async function prepare(context: Context, refreshToken: string): Promise<Prepared
   }
   return capture((fetch) =>
     refreshTokenGrantRequest(server, context.client, context.authentication, refreshToken, {
-      ...transport(url, fetch),
+      ...transport(fetch),
       headers,
     }),
   )
@@ -112,7 +111,7 @@ async function prepareRevocation(
   if (url === null) return null
   return capture((fetch) =>
     revocationRequest(server, context.client, context.authentication, refreshToken, {
-      ...transport(url, fetch),
+      ...transport(fetch),
       additionalParameters: { token_type_hint: "refresh_token" },
     }),
   )
@@ -144,12 +143,9 @@ interface FetchInit {
   readonly headers: Record<string, string>
 }
 
-function transport(
-  url: string,
-  fetch: Fetch,
-): { [customFetch]: Fetch; [allowInsecureRequests]: boolean } {
-  const loopback = isLoopback(URL.parse(url)?.hostname ?? "")
-  return { [customFetch]: fetch, [allowInsecureRequests]: loopback }
+/** Where a token may be sent is decided in one place, by the sender (target.ts); the library sends nothing. */
+function transport(fetch: Fetch): { [customFetch]: Fetch; [allowInsecureRequests]: boolean } {
+  return { [customFetch]: fetch, [allowInsecureRequests]: true }
 }
 
 /** Lets the library build a request and takes it away before it leaves. */

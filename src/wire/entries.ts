@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod"
+import { replayPolicyProblem } from "../core/oauth/policy.ts"
 import type { ProviderSettings, ReplayPolicy } from "../core/oauth/types.ts"
 import type {
   Box,
@@ -42,25 +43,35 @@ const policy = everyTypeOf<ReplayPolicy>()(
     z.strictObject({
       type: z.literal(["strict", "reject", "multi-use", "confirm", "idempotent"]),
     }),
-    z.strictObject({
-      type: z.literal("grace"),
-      windowSeconds: count,
-      answers: z.literal(["same", "new"]),
-    }),
+    z
+      .strictObject({
+        type: z.literal("grace"),
+        windowSeconds: count,
+        answers: z.literal(["same", "new"]),
+      })
+      .refine((value) => replayPolicyProblem(value) === null),
   ]),
 )
 
 const url = z.string().min(1).max(2_048)
 const scope = z.string().max(16_384)
 
-const settings: z.ZodType<ProviderSettings> = z.strictObject({
-  issuer: url.nullable(),
-  tokenEndpoint: url.nullable(),
-  clientId: z.string().min(1).max(1_024),
-  clientAuthentication: z.literal(["none", "client_secret_basic", "client_secret_post"]),
-  scope: scope.nullable(),
-  replayPolicy: policy,
-})
+const settings: z.ZodType<ProviderSettings> = z
+  .strictObject({
+    issuer: url.nullable(),
+    tokenEndpoint: url.nullable(),
+    clientId: z.string().min(1).max(1_024),
+    clientAuthentication: z.literal(["none", "client_secret_basic", "client_secret_post"]),
+    scope: scope.nullable(),
+    replayPolicy: policy,
+  })
+  .refine(({ issuer, tokenEndpoint }) => issuer !== null || tokenEndpoint !== null)
+
+/** A secret without a way to send it, or the reverse, would make every member throw when it refreshes. */
+const hasItsSecret = (given: {
+  readonly settings: ProviderSettings
+  readonly secretBox: Box | null
+}): boolean => (given.settings.clientAuthentication === "none") === (given.secretBox === null)
 
 const pair: z.ZodType<Pair> = z.strictObject({
   epoch: count,
@@ -114,7 +125,9 @@ export const result: z.ZodType<ResultEntry> & z.core.$ZodTypeDiscriminable = z.s
 
 const entry = everyTypeOf<LogEntry>()(
   z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("provider"), settings, secretBox: box.nullable() }),
+    z
+      .strictObject({ type: z.literal("provider"), settings, secretBox: box.nullable() })
+      .refine(hasItsSecret),
     z.strictObject({ type: z.literal("keys"), keys }),
     z.strictObject({ type: z.literal("login"), pair }),
     z.strictObject({ type: z.literal("logout"), epoch: count }),
@@ -154,7 +167,7 @@ const state: z.ZodType<ClusterState> = z.strictObject({
   clusterId: id,
   members: z.array(member).max(MEMBERS_MAX * 2),
   removed: z.array(id).max(1_024),
-  provider: z.strictObject({ settings, secretBox: box.nullable() }).nullable(),
+  provider: z.strictObject({ settings, secretBox: box.nullable() }).refine(hasItsSecret).nullable(),
   keys: z.array(keys).max(256),
   epoch: count,
   pair: pair.nullable(),

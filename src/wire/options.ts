@@ -5,24 +5,10 @@
 
 import { z } from "zod"
 import { QuorateError } from "../core/base/errors.ts"
-import { parseReplayPolicy } from "../core/oauth/policy.ts"
-import type { ProviderSettings } from "../core/oauth/types.ts"
 import { problems } from "./problems.ts"
+import { provider, type ProviderChoice, type ProviderOptions } from "./provider.ts"
 
-/** The authorization server and the client. Needed to found a cluster; later it must match what the members agreed. */
-export interface ProviderOptions {
-  /** RFC 8414 issuer. This or `tokenEndpoint` must be given. `http:` only on loopback. */
-  readonly issuer?: string | undefined
-  /** Overrides discovery. */
-  readonly tokenEndpoint?: string | undefined
-  readonly clientId: string
-  /** Of a confidential client; sent by `client_secret_basic` (RFC 6749 §2.3.1). */
-  readonly clientSecret?: string | undefined
-  /** Space-separated. @defaultValue the server's own */
-  readonly scope?: string | undefined
-  /** `strict`, `reject`, `multi-use`, `confirm`, `idempotent` or `grace:SECONDS[:same|:new]`. @defaultValue "strict" */
-  readonly replayPolicy?: string | undefined
-}
+export type { ProviderOptions } from "./provider.ts"
 
 export interface ClusterOptions {
   /** Multiaddrs to listen on. @defaultValue a free port of 127.0.0.1 */
@@ -52,10 +38,7 @@ export interface SessionOptions {
 /** {@link SessionOptions} with every default filled in: the only form the other rooms see. */
 export interface SessionSettings {
   readonly profile: string
-  readonly provider: {
-    readonly settings: ProviderSettings
-    readonly clientSecret: string | null
-  } | null
+  readonly provider: ProviderChoice | null
   /** `listen` null: not said, the profile keeps what it has. */
   readonly cluster: { readonly listen: readonly string[] | null; readonly members: string | null }
   readonly lastResort: "ask" | "resend"
@@ -70,42 +53,6 @@ const path = z
   .min(1)
   .max(4_096)
   .refine((value) => !value.includes("\0"), "must not hold a NUL")
-
-const provider = z
-  .strictObject({
-    issuer: z.string().max(2_048).optional(),
-    tokenEndpoint: z.string().max(2_048).optional(),
-    clientId: z.string().min(1).max(1_024),
-    clientSecret: z.string().min(1).max(4_096).optional(),
-    scope: z.string().min(1).max(16_384).optional(),
-    replayPolicy: z.string().default("strict"),
-  })
-  .superRefine((value, context) => {
-    const complain = (field: string, message: string | null): void => {
-      if (message !== null) context.addIssue({ code: "custom", path: [field], message })
-    }
-    if (value.issuer === undefined && value.tokenEndpoint === undefined) {
-      complain("issuer", "is missing; give it or tokenEndpoint")
-    }
-    if (value.issuer !== undefined) complain("issuer", urlProblem(value.issuer, false))
-    if (value.tokenEndpoint !== undefined) {
-      complain("tokenEndpoint", urlProblem(value.tokenEndpoint, true))
-    }
-    const policy = parseReplayPolicy(value.replayPolicy)
-    if (!policy.ok) complain("replayPolicy", policy.problem)
-  })
-  .transform((value) => {
-    const policy = parseReplayPolicy(value.replayPolicy)
-    const settings: ProviderSettings = {
-      issuer: value.issuer ?? null,
-      tokenEndpoint: value.tokenEndpoint ?? null,
-      clientId: value.clientId,
-      clientAuthentication: value.clientSecret === undefined ? "none" : "client_secret_basic",
-      scope: value.scope ?? null,
-      replayPolicy: policy.ok ? policy.value : { type: "strict" },
-    }
-    return { settings, clientSecret: value.clientSecret ?? null }
-  })
 
 const options = z.strictObject({
   profile: path,
@@ -150,28 +97,4 @@ export function parseSessionOptions(given: SessionOptions): SessionSettings {
     fallback: data.fallback,
     name: data.name ?? null,
   }
-}
-
-/** Null when a token may be sent there: TLS, or loopback; no user name, no fragment; an issuer has no query (RFC 8414 §2). */
-function urlProblem(text: string, query: boolean): string | null {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    return "must be an https URL"
-  }
-  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    return "must be an https URL; http is for loopback only"
-  }
-  if (url.username !== "" || url.password !== "") return "must not name a user"
-  if (url.hash !== "" || text.includes("#")) return "must not have a fragment"
-  if (!query && url.search !== "") return "must not have a query"
-  return null
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === "localhost" ||
-    host.endsWith(".localhost") ||
-    host === "[::1]" ||
-    /^127(?:\.\d{1,3}){3}$/.test(host)
-  )
 }

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod"
+import { isCauseCode } from "../core/oauth/cause.ts"
 import type { MemberInfo } from "../core/refresh/types.ts"
 import type { Config } from "../core/raft/types.ts"
 import { FrameError } from "./errors.ts"
@@ -21,8 +22,8 @@ export const count: z.ZodType<number> = z.int().min(0)
 export const millis: z.ZodType<number> = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
 /** Any name or number of ours in text form. */
 export const id: z.ZodType<string> = z.string().min(1).max(128)
-/** A cause code; may be empty when a server named none. */
-export const cause: z.ZodType<string> = z.string().max(128)
+/** Identifiers alone: whatever a server may have repeated in a cause, a token would not pass. */
+export const cause: z.ZodType<string> = z.string().refine(isCauseCode)
 
 /** Bytes, at most `bytesMax`. */
 export function bytes(bytesMax: number): z.ZodType<Uint8Array> {

@@ -1,21 +1,17 @@
 /** What the sender records of an answer, and of failures before the first byte. */
 
 import { globalAgent } from "node:http"
-import {
-  createServer as createTlsServer,
-  getCACertificates,
-  setDefaultCACertificates,
-  type Server as TlsServer,
-} from "node:tls"
+import { getCACertificates, setDefaultCACertificates } from "node:tls"
 import { afterEach, describe, expect, test, vi } from "vitest"
 import { classify } from "../../src/core/oauth/outcome.ts"
 import { sendExchange } from "../../src/endpoint/exchange.ts"
 import {
   acceptingServer,
-  listen,
   rawServer,
   reply,
+  secureServer,
   selfSigned,
+  type Certificate,
   type RawServer,
 } from "./misbehaving.ts"
 import { BODY, closeAll, PAIR, post, send, using } from "./sending.ts"
@@ -40,7 +36,6 @@ describe("an answer", () => {
     ])
     expect(new TextDecoder().decode(exchange.response?.body)).toBe(PAIR)
     expect(exchange.finishedAtMs).toBeGreaterThanOrEqual(exchange.startedAtMs)
-    expect(classify(exchange, "accepted")).toMatchObject({ type: "granted", salvaged: [] })
   })
 
   test("is asked for once, on a connection of its own that is closed afterwards", async () => {
@@ -66,7 +61,6 @@ describe("an answer", () => {
 
     expect(server.received).toHaveLength(1)
     expect(exchange.response?.status).toBe(307)
-    expect(classify(exchange, "refused")).toMatchObject({ type: "in-doubt", spent: false })
   })
 
   test("behind an informational one is the one that counts", async () => {
@@ -115,7 +109,6 @@ describe("before the first byte", () => {
 
     expect(exchange).toMatchObject({ connected: false, bodySent: false, response: null })
     expect(exchange.failure?.phase).toBe("dns")
-    expect(classify(exchange, "refused").type).toBe("unspent")
   })
 
   test("a refused connection fails in phase connect", async () => {
@@ -127,7 +120,6 @@ describe("before the first byte", () => {
 
     expect(exchange.failure).toEqual({ phase: "connect", code: "ECONNREFUSED" })
     expect(claim).not.toHaveBeenCalled()
-    expect(classify(exchange, "refused")).toEqual({ type: "unspent", cause: "ECONNREFUSED" })
   })
 
   test("localhost is tried in both address families", async () => {
@@ -146,7 +138,6 @@ describe("before the first byte", () => {
 
     expect(exchange).toMatchObject({ connected: false, failure: { phase: "tls" } })
     expect(claim).not.toHaveBeenCalled()
-    expect(classify(exchange, "refused").type).toBe("unspent")
   })
 
   test("a connection that ends in the TLS handshake fails in phase tls", async () => {
@@ -224,19 +215,7 @@ const certificate = selfSigned()
 
 describe.runIf(certificate !== null)("over TLS", () => {
   const secure = (): Promise<RawServer> =>
-    using(
-      listen((received) => {
-        const server: TlsServer = createTlsServer({ ...certificate }, (socket) => {
-          socket.on("error", () => {})
-          socket.on("data", (chunk) => {
-            received.push(chunk.toString("latin1"))
-            socket.end(reply(200, PAIR))
-          })
-        })
-        server.on("tlsClientError", () => {})
-        return server
-      }),
-    )
+    using(secureServer(certificate as Certificate, (socket) => socket.end(reply(200, PAIR))))
 
   test("a certificate that nobody vouches for fails in phase tls, whatever the environment says", async () => {
     const server = await secure()
@@ -254,7 +233,6 @@ describe.runIf(certificate !== null)("over TLS", () => {
     })
     expect(claim).not.toHaveBeenCalled()
     expect(server.received).toEqual([])
-    expect(classify(exchange, "refused").type).toBe("unspent")
   })
 
   test("a certificate that is trusted carries the request", async () => {

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createServer as createTlsServer } from "node:tls"
 
 export interface RawServer {
   readonly port: number
@@ -12,6 +13,11 @@ export interface RawServer {
   /** Everything each connection sent, in order of arrival. */
   readonly received: readonly string[]
   close(): Promise<void>
+}
+
+export interface Certificate {
+  readonly key: Buffer
+  readonly cert: Buffer
 }
 
 /** Calls `serve` when the whole request (its body by content-length) is there. */
@@ -29,6 +35,24 @@ export function rawServer(serve: (socket: Socket, request: string) => void): Pro
   )
 }
 
+/** As {@link rawServer}, behind TLS. */
+export function secureServer(
+  certificate: Certificate,
+  serve: (socket: Socket) => void,
+): Promise<RawServer> {
+  return listen((received) => {
+    const server = createTlsServer({ ...certificate }, (socket) => {
+      socket.on("error", () => {})
+      socket.on("data", (chunk) => {
+        received.push(chunk.toString("latin1"))
+        serve(socket)
+      })
+    })
+    server.on("tlsClientError", () => {})
+    return server
+  })
+}
+
 /** Calls `accept` for each connection, before anything was read. */
 export function acceptingServer(accept: (socket: Socket) => void): Promise<RawServer> {
   return listen(() =>
@@ -39,7 +63,7 @@ export function acceptingServer(accept: (socket: Socket) => void): Promise<RawSe
   )
 }
 
-export async function listen(make: (received: string[]) => Server): Promise<RawServer> {
+async function listen(make: (received: string[]) => Server): Promise<RawServer> {
   const received: string[] = []
   const server = make(received)
   const sockets = new Set<Socket>()
@@ -80,7 +104,7 @@ export function reply(
 }
 
 /** A key and a certificate that nobody vouches for, made by the system's openssl. Null where there is none. */
-export function selfSigned(): { readonly key: Buffer; readonly cert: Buffer } | null {
+export function selfSigned(): Certificate | null {
   const directory = mkdtempSync(join(tmpdir(), "quorate-tls-"))
   try {
     const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")]

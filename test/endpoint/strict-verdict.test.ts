@@ -36,7 +36,6 @@ describe("the strict parser's verdict", () => {
   function interpret(
     body: Uint8Array | object,
     headers: readonly (readonly [string, string])[] = [["content-type", "application/json"]],
-    status = 200,
   ): Promise<Outcome> {
     const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body))
     return tokenEndpoint({ settings, clientSecret: null }).interpret({
@@ -44,7 +43,7 @@ describe("the strict parser's verdict", () => {
       finishedAtMs: 1,
       connected: true,
       bodySent: true,
-      response: { status, headers, body: new Uint8Array(bytes), complete: true },
+      response: { status: 200, headers, body: new Uint8Array(bytes), complete: true },
       failure: null,
     })
   }
@@ -106,15 +105,5 @@ describe("the strict parser's verdict", () => {
         type: "granted",
       })
     }
-  })
-
-  test("no outcome of a failure holds a token that the server repeated", async () => {
-    const outcome = await interpret(
-      { error: "canary-RT", error_description: "canary-RT is unknown" },
-      [["content-type", "application/json"]],
-      400,
-    )
-
-    expect(outcome).toEqual({ type: "rejected", cause: "http_400" })
   })
 })

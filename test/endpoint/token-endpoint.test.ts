@@ -103,51 +103,6 @@ describe("against the real server", () => {
     expect(await keyOf("A")).not.toBe(await keyOf("B"))
     expect(await keyOf("A")).toMatch(/^"[\w-]{43}"$/)
   })
-
-  test("reuse is rejected, and so is a token that never was", async () => {
-    const server = await start()
-    const minted = await server.mint()
-    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
-    await attempt(endpoint, minted.refresh_token)
-
-    const reuse = await attempt(endpoint, minted.refresh_token)
-    const unknown = await attempt(endpoint, "canary")
-
-    expect(reuse.outcome).toEqual({ type: "rejected", cause: "invalid_grant" })
-    expect(unknown.outcome).toEqual({ type: "rejected", cause: "invalid_grant" })
-  })
-
-  test("a client that is not registered is misconfigured", async () => {
-    const server = await start()
-    const settings = settingsOf(server, { clientId: "nobody" })
-
-    const { outcome } = await attempt(tokenEndpoint({ settings, clientSecret: null }), "RT")
-
-    expect(outcome).toEqual({ type: "misconfigured", cause: "invalid_client" })
-  })
-
-  test("a limiter, a maintenance and a store that fails after the spend are told apart", async () => {
-    const server = await start()
-    const minted = await server.mint()
-    const endpoint = tokenEndpoint({ settings: settingsOf(server), clientSecret: null })
-
-    server.knobs.turnAway = { status: 429, remaining: 1, retryAfter: "7" }
-    const limited = await attempt(endpoint, minted.refresh_token)
-    server.knobs.turnAway = { status: 503, remaining: 1, retryAfter: null }
-    const maintained = await attempt(endpoint, minted.refresh_token)
-    server.knobs.failAfterConsume = 1
-    const broken = await attempt(endpoint, minted.refresh_token)
-
-    const cause = "temporarily_unavailable"
-    expect(limited.outcome).toEqual({
-      type: "retry-later",
-      delayMs: 7_000,
-      maybeSpent: false,
-      cause,
-    })
-    expect(maintained.outcome).toMatchObject({ type: "retry-later", maybeSpent: true, cause })
-    expect(broken.outcome).toEqual({ type: "in-doubt", spent: false, cause: "server_error" })
-  })
 })
 
 test("a confidential client without its secret is refused at once", () => {

@@ -29,6 +29,23 @@ test("an entry of an unknown type is refused", () => {
   expect(refusal(() => decodeEntry(pack({ type: "newer" }))).reason).toBe("invalid")
 })
 
+test("a cause that is no identifier enters neither the log nor a snapshot, and the refusal does not repeat it", () => {
+  const token = "pT9-canary_wX3"
+  for (const entry of ENTRIES.filter(({ type }) => type === "report")) {
+    const forged = JSON.parse(JSON.stringify(entry)) as { report: { cause: string } }
+    forged.report.cause = token
+
+    const { reason, where, message } = refusal(() => decodeEntry(pack(forged)))
+
+    expect({ reason, where }).toEqual({ reason: "invalid", where: "report.cause" })
+    expect(message).not.toContain(token)
+  }
+  for (const field of ["dead", "retry", "misconfigured", "refused"] as const) {
+    const forged = { ...STATE, [field]: { ...STATE[field], cause: token } }
+    expect(refusal(() => decodeState(pack(forged))).where).toBe(`${field}.cause`)
+  }
+})
+
 test("an entry that others would refuse is refused by its writer", () => {
   const entry = { type: "logout", epoch: -1 } as const
 

@@ -74,7 +74,11 @@ const report = (value: Extract<LogEntry, { type: "report" }>["report"]): LogEntr
 })
 
 export const ENTRIES: readonly LogEntry[] = [
-  { type: "provider", settings, secretBox: box },
+  {
+    type: "provider",
+    settings: { ...settings, clientAuthentication: "client_secret_post" },
+    secretBox: box,
+  },
   {
     type: "provider",
     settings: { ...settings, replayPolicy: { type: "strict" } },

@@ -5,6 +5,7 @@
  * The result is always a word of this file, never text of the response, so it may be shown and counted.
  */
 
+import type { Headers } from "./headers.ts"
 import { isJsonObject, parseForm, parseJson, type JsonObject } from "./json.ts"
 
 /** What a code says about the token that was sent, the strongest first. */
@@ -17,8 +18,8 @@ export type ErrorFamily =
   | "throttled"
   /** Ask again later; how far the grant came is not said. */
   | "unavailable"
-  /** Refused before the grant, and the same request can succeed. */
-  | "unspent"
+  /** Wants a proof that this client has not (DPoP, attestation): the same request would be refused for ever. */
+  | "unsupported"
   /** The client or the request is refused. */
   | "client"
   /** The server failed somewhere. */
@@ -35,16 +36,18 @@ const FAMILIES: Readonly<Record<ErrorFamily, string>> = {
   dead: `invalid_grant bad_refresh_token invalid_refresh_token token_expired token_revoked account_inactive
     refresh_token_reused refresh_token_expired refresh_token_invalidated refresh_token_already_used
     refresh_token_not_found refresh_token_revoked session_not_found session_expired user_banned user_disabled
-    refreshtokenreuseexception notauthorizedexception usernotfoundexception invalid_token expired_token access_denied
-    interaction_required login_required consent_required invalid_rapt refresh_conflict`,
+    inactive_user refreshtokenreuseexception notauthorizedexception usernotfoundexception invalidgrantexception
+    expiredtokenexception invalid_token expired_token access_denied interaction_required login_required
+    consent_required invalid_rapt refresh_conflict`,
   conflict: "conflict concurrent_refresh over_concurrency_limit",
   throttled: `slow_down ratelimited rate_limited rate_limit_error rate_limit_exceeded too_many_requests
-    over_request_rate_limit toomanyrequestsexception limitexceededexception`,
+    over_request_rate_limit toomanyrequestsexception limitexceededexception slowdownexception`,
   unavailable: "temporarily_unavailable overloaded_error request_timeout service_unavailable",
-  unspent: "use_dpop_nonce use_attestation_challenge",
+  unsupported: "use_dpop_nonce invalid_dpop_proof use_attestation_challenge",
   client: `invalid_client unauthorized_client unsupported_grant_type invalid_request invalid_scope invalid_target
-    invalid_dpop_proof incorrect_client_credentials invalid_client_id bad_client_secret client_not_found
-    invalid_request_error resourcenotfoundexception invalidparameterexception idempotency_key_reused`,
+    incorrect_client_credentials invalid_client_id bad_client_secret client_not_found invalid_request_error
+    resourcenotfoundexception invalidparameterexception invalidclientexception unauthorizedclientexception
+    unsupportedgranttypeexception invalidrequestexception invalidscopeexception idempotency_key_reused`,
   server:
     "server_error internal_error internal_server_error api_error internalerrorexception fatal_error",
 }
@@ -55,7 +58,10 @@ const KNOWN: ReadonlyMap<string, ErrorFamily> = new Map(
   RANKS.flatMap((family) => FAMILIES[family].split(/\s+/).map((code) => [code, family] as const)),
 )
 
-/** Entra ID's numbers; those of a dead token that name their reason, and those that blame the client. */
+/**
+ * Entra ID's numbers, which say more than the error beside them: 50196 stops a client that asks too often, and comes as
+ * `invalid_grant`.
+ */
 const AADSTS: ReadonlyMap<string, ErrorFamily> = new Map([
   ...["50057", "50076", "50078", "50079", "50158", "50173", "65001", "70008", "70043"].map(
     (number) => [number, "dead"] as const,
@@ -81,9 +87,7 @@ const TEXTS = ["error_hint", "hint", "error_description", "error_debug"] as cons
 /** Ory Hydra answers a race in its store with `invalid_request` and only a hint: the request may be repeated. */
 const HYDRA_RACE = /multiple concurrent requests using the same token/i
 
-type Headers = readonly (readonly [name: string, value: string])[]
-
-/** The known error that a response carries, the one of the strongest family where there are several; null if none. */
+/** The known error that a response carries, the one of the strongest family where there are several; null: none. */
 export function findError(text: string, headers: Headers): KnownError | null {
   const body = errorBody(text)
   const errors: KnownError[] = []
@@ -92,6 +96,10 @@ export function findError(text: string, headers: Headers): KnownError | null {
     if (name === "x-amzn-errortype") add(value, errors)
     if (name === "www-authenticate") add(/\berror="([^"]{1,64})"/.exec(value)?.[1], errors)
   }
+  return strongest(errors.filter(({ code }) => code.startsWith("aadsts"))) ?? strongest(errors)
+}
+
+function strongest(errors: readonly KnownError[]): KnownError | null {
   for (const family of RANKS) {
     const error = errors.find((candidate) => candidate.family === family)
     if (error !== undefined) return error

@@ -6,7 +6,8 @@
  * what happened before the first byte, or what the grant itself says, proves that a token is unspent.
  */
 
-import { findError, isErrorBody, type KnownError } from "./dialects.ts"
+import { isCauseCode } from "./cause.ts"
+import { findError, isErrorBody } from "./dialects.ts"
 import { isJsonObject, parseForm, parseJson, type JsonObject } from "./json.ts"
 import { retryDelayMs } from "./retry-after.ts"
 import { salvageMembers } from "./salvage.ts"
@@ -23,8 +24,10 @@ export type StrictVerdict =
   | "refused-id-token"
   | "refused"
 
+const UNSENDABLE = /^(?:INVALID_URL|INSECURE_URL|ERR_INVALID_[A-Z_]+)$/
 /** Where a server says "later" without a time. */
 const RETRY_DELAY_MS_DEFAULT = 30_000
+const NO_GRANT: readonly number[] = [404, 405, 406, 410, 411, 413, 414, 415, 421, 431]
 /** The winner of a race has its answer by then. */
 const CONFLICT_DELAY_MS = 1_000
 
@@ -48,6 +51,8 @@ function classifyFailure({ failure }: Exchange): Outcome {
   const cause = failureCode(failure)
   switch (phase) {
     case "prepare":
+      // The same request would fail for ever: its address is none, or a header cannot be sent.
+      return UNSENDABLE.test(cause) ? { type: "misconfigured", cause } : { type: "unspent", cause }
     case "dns":
     case "connect":
     case "tls":
@@ -64,7 +69,7 @@ function classifyFailure({ failure }: Exchange): Outcome {
 
 function failureCode(failure: Exchange["failure"]): string {
   const code = failure?.code ?? ""
-  return /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : "no_response"
+  return /^[A-Z]/.test(code) && isCauseCode(code) ? code : "no_response"
 }
 
 function classifySuccess(
@@ -145,17 +150,16 @@ function classifyRefusal(exchange: Exchange, response: Response, text: string): 
   if (error === null) return classifyStatus(response, text, later)
   switch (error.family) {
     case "dead":
-      return { type: "rejected", cause }
+      return refused(status, { type: "rejected", cause })
     case "conflict":
       return later(false, CONFLICT_DELAY_MS)
     case "throttled":
       return later(false, RETRY_DELAY_MS_DEFAULT)
     case "unavailable":
       return later(true, RETRY_DELAY_MS_DEFAULT)
-    case "unspent":
-      return { type: "unspent", cause }
+    case "unsupported":
     case "client":
-      return refusedClient(status, error)
+      return refused(status, { type: "misconfigured", cause })
     case "server":
       return { type: "in-doubt", spent: false, cause }
     default:
@@ -163,11 +167,13 @@ function classifyRefusal(exchange: Exchange, response: Response, text: string): 
   }
 }
 
-/** Behind a 5xx even a known code does not prove that nothing was written before it failed. */
-function refusedClient(status: number, error: KnownError): Outcome {
-  return status >= 500
-    ? { type: "in-doubt", spent: false, cause: error.code }
-    : { type: "misconfigured", cause: error.code }
+/**
+ * Behind a 5xx a known code proves nothing: a gateway repeats it, or the server failed after it had spent the token. A
+ * login that lives must not be called dead on the word of a server that fails, nor of one that only redirects.
+ */
+function refused(status: number, outcome: Outcome & { readonly cause: string }): Outcome {
+  const told = status < 300 || (status >= 400 && status < 500)
+  return told ? outcome : { type: "in-doubt", spent: false, cause: outcome.cause }
 }
 
 /** Nothing known in the body: the status is all there is. */
@@ -179,18 +185,20 @@ function classifyStatus(
   const { status } = response
   const cause = statusCode(status)
   if (status === 409) return later(false, CONFLICT_DELAY_MS)
-  // A page for people did not come from a grant: a portal, a proxy, a firewall. Nor is a cut refusal one.
-  const doubtful = status < 400 || status >= 500 || status === 408 || !response.complete
-  if (doubtful || isMarkup(response, text)) return { type: "in-doubt", spent: false, cause }
-  // The address or the method is wrong: no grant ever ran (RFC 9110 §15.5).
-  if ([404, 405, 406, 410, 411, 413, 414, 415, 421, 431].includes(status)) {
-    return { type: "misconfigured", cause }
+  if (isMarkup(response, text) || !response.complete) {
+    // A page for people did not come from a grant: a portal, a proxy, a firewall. Nor is a cut refusal one.
+    return { type: "in-doubt", spent: false, cause }
   }
+  // The address or the method is wrong: no grant ever ran (RFC 9110 §15.5).
+  if (NO_GRANT.includes(status)) return { type: "misconfigured", cause }
   if (status === 401 && response.headers.some(([name]) => name === "www-authenticate")) {
     return { type: "misconfigured", cause: "invalid_client" }
   }
-  // glewlwyd answers reuse with an empty 400: a refusal, if a less certain one.
-  return { type: "rejected", cause }
+  // glewlwyd answers reuse with an empty 400: a refusal, if a less certain one. Others come as often from a firewall as
+  // from a grant: Cloudflare's 403 is `error code: 1020`, Amazon's `{"message":"Forbidden"}`.
+  return [400, 401, 422].includes(status)
+    ? { type: "rejected", cause }
+    : { type: "in-doubt", spent: false, cause }
 }
 
 function isMarkup(response: Response, text: string): boolean {

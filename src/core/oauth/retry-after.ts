@@ -1,10 +1,10 @@
 /** When a server wants to be asked again: `Retry-After` in both forms (RFC 9110 §10.2.3), and what vendors send instead. */
 
+import { valueOf, type Headers } from "./headers.ts"
+
 /** No server may silence a whole cluster for longer. */
 export const RETRY_DELAY_MS_MAX = 3_600_000
 const RETRY_DELAY_MS_MIN = 1_000
-
-type Headers = readonly (readonly [name: string, value: string])[]
 
 /**
  * Milliseconds from `nowMs` until the server wants to be asked again; null when it says nothing that can be read.
@@ -36,10 +36,6 @@ function clamp(delayMs: number): number {
   return Math.min(Math.max(delayMs, RETRY_DELAY_MS_MIN), RETRY_DELAY_MS_MAX)
 }
 
-function valueOf(headers: Headers, name: string): string | undefined {
-  return headers.find(([candidate]) => candidate === name)?.[1].trim()
-}
-
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ")
 const IMF = /^[A-Za-z]{3}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/
 const RFC_850 = /^[A-Za-z]{6,9}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT$/
@@ -65,9 +61,11 @@ function epochMs(
   const monthIndex = MONTHS.indexOf(month ?? "")
   const [hours = 0, minutes = 0, seconds = 0] = time.map(Number)
   const dayOfMonth = Number(day)
-  const sound = monthIndex >= 0 && dayOfMonth >= 1 && dayOfMonth <= 31
+  const first = daysFromCivil(Number(year), monthIndex + 1, 1)
+  const length = daysFromCivil(Number(year), monthIndex + 2, 1) - first
+  const sound = monthIndex >= 0 && dayOfMonth >= 1 && dayOfMonth <= length
   if (!sound || hours > 23 || minutes > 59 || seconds > 60) return null
-  const days = daysFromCivil(Number(year), monthIndex + 1, dayOfMonth)
+  const days = first + dayOfMonth - 1
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
 }
 

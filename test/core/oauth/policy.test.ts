@@ -88,6 +88,8 @@ test.each([
   "soon",
   "Sun, 06 Foo 1994 08:49:37 GMT",
   "Sun, 00 Nov 1994 08:49:37 GMT",
+  "Sun, 31 Nov 1994 08:49:37 GMT",
+  "Wed, 29 Feb 2023 08:49:37 GMT",
   "Sun, 06 Nov 1994 25:49:37 GMT",
   "Sun, 06 Nov 1994 08:61:37 GMT",
 ])("%j is no HTTP-date", (text) => {
