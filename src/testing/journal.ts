@@ -5,15 +5,10 @@
 
 import { invariant } from "../core/base/assert.ts"
 import { QuorateError } from "../core/base/errors.ts"
-import type { AttemptKey, AttemptRecord } from "../core/refresh/types.ts"
+import type { AttemptKey } from "../core/refresh/types.ts"
 import type { Journal } from "../ports/journal.ts"
+import { type MemoryAttempt, nameOf } from "./disk.ts"
 import type { DiskPort, Handle } from "./storage.ts"
-
-/** One row. `settled`: its pair is in the log, the exchange is gone. */
-export interface MemoryAttempt {
-  readonly key: AttemptKey
-  readonly record: AttemptRecord | { readonly type: "settled" }
-}
 
 /** A journal on `disk`. Tombstones stay: a simulation never lives longer than they must. */
 export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
@@ -21,13 +16,7 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
     disk.content.attempts.get(nameOf(key))
   const rows = (): readonly MemoryAttempt[] => [...disk.content.attempts.values()]
   const put = (key: AttemptKey, record: MemoryAttempt["record"]): true => {
-    const attempts = new Map(disk.content.attempts).set(nameOf(key), {
-      key: { ...key },
-      record: structuredClone(record),
-    })
-    disk.operate(handle, () => {
-      disk.content = { ...disk.content, attempts }
-    })
+    disk.operate(handle, { type: "row", row: { key, record } })
     return true
   }
   return {
@@ -88,8 +77,4 @@ function compare(a: AttemptKey, b: AttemptKey): number {
   return (
     a.epoch - b.epoch || a.generation - b.generation || a.turn - b.turn || a.attempt - b.attempt
   )
-}
-
-function nameOf(key: AttemptKey): string {
-  return `${key.epoch}/${key.generation}/${key.turn}/${key.attempt}`
 }
