@@ -1,8 +1,7 @@
 /**
  * A disk that goes back: an image is taken, and later put back as a restored backup is. Decides when that is fair. Raft
  * itself does not survive a member that forgets what it promised; so nothing it said since may matter any more: the
- * others are at its term, under one leader, and hold all that it acknowledged. Nor may it forget a request of its own
- * whose turn is still open: only a member that notices that it went back could know of that one.
+ * others are at its term, under one leader, and hold all that it acknowledged.
  */
 
 import { between } from "../core/base/random.ts"
@@ -19,8 +18,12 @@ const LOOK_MS = 500
 const LOOKS_MAX = 60
 const BACK_MS = 1_000
 
-/** At most one member of a story. */
-export function rollBack(story: Stage): boolean {
+/**
+ * At most one member of a story.
+ *
+ * @param when `settled`: while no turn of its own is open. `in-turn`: whenever Raft allows it.
+ */
+export function rollBack(story: Stage, when: "settled" | "in-turn"): boolean {
   const member = story.member()
   if (done.has(story.world) || member.carrying || story.world.members.length < 3) return false
   // What it is doing now is no part of an image that a backup would take.
@@ -29,7 +32,8 @@ export function rollBack(story: Stage): boolean {
   const image = member.disk.image()
   story.note(`an image of ${nameOf(member)} is taken`)
   const attempt = (looks: number): void => {
-    if (!isFair(story.world, member)) {
+    const settled = when === "in-turn" || isSettled(story.world, member)
+    if (!settled || !isFair(story.world, member)) {
       if (looks < LOOKS_MAX) story.later(LOOK_MS, () => attempt(looks + 1))
       return
     }
@@ -42,15 +46,18 @@ export function rollBack(story: Stage): boolean {
   return true
 }
 
+/** It forgets no request whose turn is still open. */
+function isSettled(world: World, member: SimulatedMember): boolean {
+  const holders = world.members.map(({ coordinator }) => coordinator?.status().holder)
+  return !member.carrying && !holders.includes(member.id)
+}
+
 function isFair(world: World, member: SimulatedMember): boolean {
   const own = persistedOf(member)
-  if (member.carrying) return false
   const last = lastIndexOf(own)
   const { term } = own.hard
   const others = world.members.filter((one) => one !== member)
-  const told = others.map(({ coordinator }) => coordinator?.status())
-  if (told.some((status) => status?.holder === member.id)) return false
-  const leaders = new Set(told.map((status) => status?.leader))
+  const leaders = new Set(others.map(({ coordinator }) => coordinator?.status().leader))
   if (leaders.size !== 1 || leaders.has(null) || leaders.has(undefined)) return false
   // A leader that goes back is followed by one that the others elect among themselves.
   return others.every((one) => {
