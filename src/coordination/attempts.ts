@@ -157,12 +157,12 @@ export class Attempts {
    */
   async #before(turn: Turn, head: Pair, endpoint: TokenEndpoint): Promise<Attempted | null> {
     const { courier, replica } = this.#parts
-    const sends = courier.sends(head.lineage)
+    const sends = courier.sends(keyOf(head, ALONE, 1))
     if (sends === null) return "busy"
     if (sends === 0) return null
     let open = sends
     for (const { key, exchange } of courier.kept()) {
-      if (key.parent !== head.lineage) continue
+      if (key.parent !== head.lineage || key.generation !== head.generation) continue
       const outcome = await endpoint.interpret(exchange)
       const sent = { sends: sendsOf(key.attempt), sentAtMs: exchange.startedAtMs }
       if (outcome.type === "granted") return this.#granted(turn, head, exchange, outcome, key)
@@ -214,7 +214,7 @@ export class Attempts {
     const ended = (end: AloneEnd): AloneAttempt => ({ end, result: null })
     if (endpoint === null) return ended({ type: "unsent", cause: "no_provider" })
     const first = keyOf(pair, ALONE, 1)
-    const sends = courier.sends(pair.lineage)
+    const sends = courier.sends(keyOf(pair, ALONE, 1))
     if (sends === null) return ended({ type: "unsent", cause: "courier_busy" })
     const policy = this.#parts.replica.state.provider?.settings.replayPolicy.type
     if (sends > 0 && !consent && policy !== "multi-use") {
@@ -247,7 +247,7 @@ export class Attempts {
 
   /** Nothing of ours is on its way with this token: what we received of it is offered as a pair. */
   isQuiet(pair: Pair): boolean {
-    return this.#parts.courier.sends(pair.lineage) !== null
+    return this.#parts.courier.sends(keyOf(pair, ALONE, 1)) !== null
   }
 
   /**
@@ -269,13 +269,13 @@ export class Attempts {
       tail = null
       // Of several answers about one token the newest counts.
       for (const { key, exchange } of kept.toReversed()) {
-        if (key.parent !== from.lineage || key.epoch !== from.epoch) continue
+        if (key.parent !== from.lineage || key.generation !== from.generation) continue
         const outcome = await endpoint.interpret(exchange)
         if (outcome.type === "rejected") refused.push(from.lineage)
         if (outcome.type !== "granted" || isForeign(from, outcome.tokens)) continue
         const result = this.#result(from, exchange, outcome.tokens, key, replaced)
         results.push(result)
-        tail = result.pair.lineage === from.lineage ? null : result.pair
+        tail = result.pair
         break
       }
     }

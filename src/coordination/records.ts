@@ -39,7 +39,7 @@ export class Records {
     for (const kept of courier.kept()) {
       const { key } = kept
       const isHistory = key.epoch < epoch || (key.epoch === epoch && key.generation < generation)
-      if (!isHistory) open ||= key.parent === pair?.lineage
+      if (!isHistory) open ||= key.parent === pair?.lineage && key.generation === generation
       // Logged out: the pair was minted for a login that is over. After a new login it is left alone, since not every
       // server keeps the families of one account apart.
       else if (key.epoch < epoch && pair === null) void this.#end(kept)

@@ -7,7 +7,7 @@
  */
 
 import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
-import type { AttemptKey, Lineage } from "../core/refresh/types.ts"
+import type { AttemptKey, Lineage, TokenKey } from "../core/refresh/types.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CarryResult, Courier, Judgement } from "../ports/courier.ts"
 import type { Journal } from "../ports/journal.ts"
@@ -77,11 +77,11 @@ class InlineCourier implements Courier {
     }
   }
 
-  sends(parent: Lineage): number | null {
+  sends(token: TokenKey): number | null {
     const { journal, lock } = this.#parts
     if (!this.#acquire()) return null
     try {
-      return journal.sends(parent)
+      return journal.sends(token)
     } finally {
       lock.release()
     }

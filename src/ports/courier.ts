@@ -1,7 +1,7 @@
 /** Carries one refresh POST, keeps its record, and judges the records of earlier ones. */
 
 import type { Exchange, PreparedRequest } from "../core/oauth/types.ts"
-import type { AttemptKey, AttemptRecord, Lineage } from "../core/refresh/types.ts"
+import type { AttemptKey, AttemptRecord, Lineage, TokenKey } from "../core/refresh/types.ts"
 
 export type CarryResult =
   /** The exchange is kept in the journal and given here. */
@@ -28,7 +28,7 @@ export interface Courier {
    */
   judge(key: AttemptKey): Judgement
   /** In how many attempts this token may have been sent; null: a courier holds the lock. */
-  sends(parent: Lineage): number | null
+  sends(token: TokenKey): number | null
   /** The highest attempt of the turn that has a record; 0: none. */
   latest(turn: Omit<AttemptKey, "attempt">): number
   /** Exchanges that are kept and that the log may not have yet, oldest first. */

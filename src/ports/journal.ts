@@ -3,7 +3,7 @@
  * Judged only by whoever holds the courier's lock.
  */
 
-import type { AttemptKey, AttemptRecord, Lineage } from "../core/refresh/types.ts"
+import type { AttemptKey, AttemptRecord, Lineage, TokenKey } from "../core/refresh/types.ts"
 
 /** Synchronous and durable when it returns. @throws QuorateError kind `store` on any I/O error. */
 export interface Journal {
@@ -16,7 +16,7 @@ export interface Journal {
   /** The note of `intend` stands. */
   intends(parent: Lineage): boolean
   /** In how many attempts this token may have been sent: those that are claimed, answered or settled. */
-  sends(parent: Lineage): number
+  sends(token: TokenKey): number
   /** The highest attempt of the turn that has a row; 0: none. */
   latest(turn: Omit<AttemptKey, "attempt">): number
   /** Inserts `sending` unless the attempt, or a later one of the same turn, has a row. False: not claimed, send nothing. */

@@ -65,8 +65,14 @@ export function sqliteJournal(path: string, nowMs: () => number = Date.now): Jou
         )
       }),
     intends: (parent) => count("SELECT COUNT(*) AS n FROM intent WHERE parent = ?", parent) > 0,
-    sends: (parent) =>
-      count("SELECT COUNT(*) AS n FROM attempt WHERE parent = ? AND phase <> 'void'", parent),
+    sends: ({ epoch, generation, parent }) =>
+      count(
+        `SELECT COUNT(*) AS n FROM attempt
+         WHERE epoch = ? AND generation = ? AND parent = ? AND phase <> 'void'`,
+        epoch,
+        generation,
+        parent,
+      ),
     latest: ({ epoch, generation, parent, turn }) =>
       count(
         `SELECT COALESCE(MAX(attempt), 0) AS n FROM attempt

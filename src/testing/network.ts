@@ -10,13 +10,15 @@ import { FrameError } from "../wire/errors.ts"
 import { decodeMessage, encodeMessage } from "../wire/messages.ts"
 import type { Scheduler } from "./clock.ts"
 import { type Faults, FAULTLESS, type NetworkFaults, withFaults } from "./faults.ts"
-import { lineName, topology } from "./topology.ts"
+import { topology } from "./topology.ts"
 
 export interface SimulatedNetworkOptions {
   /** Messages under way per direction; more are dropped. @defaultValue 1_024 */
   readonly queueMax?: number | undefined
-  /** False skips encoding and decoding, for speed. @defaultValue true */
-  readonly codec?: boolean | undefined
+  /** Every how-manieth message is encoded and decoded; 0: none, for speed. @defaultValue 1 */
+  readonly codecEvery?: number | undefined
+  /** Sees the bytes of every message that is encoded. */
+  readonly observeBytes?: ((bytes: Uint8Array) => void) | undefined
   /** Sees every message that is handed to the network. */
   readonly observe?: ((from: MemberId, to: MemberId, message: WireMessage) => void) | undefined
 }
@@ -70,6 +72,7 @@ interface Pair {
 
 /** One direction of a pair of members. */
 interface Line {
+  readonly pair: Pair
   underWay: number
   /** When the newest orderly message arrives. */
   lastAtMs: number
@@ -97,11 +100,12 @@ class Network implements SimulatedNetwork {
   readonly #scheduler: Scheduler
   readonly #random: Random
   readonly #queueMax: number
-  readonly #codec: boolean
+  readonly #codecEvery: number
   readonly #observe: SimulatedNetworkOptions["observe"]
+  readonly #observeBytes: SimulatedNetworkOptions["observeBytes"]
   readonly #nodes = new Map<MemberId, Node>()
-  readonly #pairs = new Map<string, Pair>()
-  readonly #lines = new Map<string, Line>()
+  /** By sender, then by receiver: looked up for every message. */
+  readonly #lines = new Map<MemberId, Map<MemberId, Line>>()
   readonly #topology = topology()
   readonly #suspended = new Map<MemberId, (() => void)[]>()
   #faults: Faults = FAULTLESS
@@ -110,8 +114,9 @@ class Network implements SimulatedNetwork {
     this.#scheduler = scheduler
     this.#random = random
     this.#queueMax = options.queueMax ?? 1_024
-    this.#codec = options.codec ?? true
+    this.#codecEvery = options.codecEvery ?? 1
     this.#observe = options.observe
+    this.#observeBytes = options.observeBytes
   }
 
   transport(self: MemberId, options: SimulatedTransportOptions = {}): Transport {
@@ -185,18 +190,20 @@ class Network implements SimulatedNetwork {
     this.counts.sent += 1
     this.#observe?.(node.self, to, message)
     const line = this.#line(node.self, to)
-    const connection = this.#pair(node.self, to).connection
+    const { connection } = line.pair
     const lost = this.#random() < this.#faults.loss
     const full = line.underWay >= this.#queueMax
     if (lost || full || node.up.get(to) !== connection || !this.#topology.open(node.self, to)) {
       this.counts.dropped += 1
       return
     }
-    const packed = this.#codec ? packedOrNull(message) : null
-    if (this.#codec && packed === null) {
+    const encodes = this.#codecEvery > 0 && this.counts.sent % this.#codecEvery === 0
+    const packed = encodes ? packedOrNull(message) : null
+    if (encodes && packed === null) {
       this.counts.dropped += 1
       return
     }
+    if (packed !== null) this.#observeBytes?.(packed)
     const read = (): WireMessage => (packed === null ? message : decodeMessage(packed))
     const copies = this.#random() < this.#faults.duplication ? 2 : 1
     for (let copy = 0; copy < copies; copy += 1) {
@@ -308,22 +315,20 @@ class Network implements SimulatedNetwork {
   }
 
   #pair(a: MemberId, b: MemberId): Pair {
-    const name = a < b ? lineName(a, b) : lineName(b, a)
-    let pair = this.#pairs.get(name)
-    if (pair === undefined) {
-      pair = { connection: 0 }
-      this.#pairs.set(name, pair)
-    }
-    return pair
+    return this.#line(a, b).pair
   }
 
   #line(from: MemberId, to: MemberId): Line {
-    const name = lineName(from, to)
-    let line = this.#lines.get(name)
-    if (line === undefined) {
-      line = { underWay: 0, lastAtMs: 0, notice: null }
-      this.#lines.set(name, line)
+    const known = this.#lines.get(from)?.get(to)
+    if (known !== undefined) return known
+    const pair = this.#lines.get(to)?.get(from)?.pair ?? { connection: 0 }
+    const line: Line = { pair, underWay: 0, lastAtMs: 0, notice: null }
+    let lines = this.#lines.get(from)
+    if (lines === undefined) {
+      lines = new Map()
+      this.#lines.set(from, lines)
     }
+    lines.set(to, line)
     return line
   }
 

@@ -16,9 +16,23 @@ interface Issued {
 
 export interface ServerAnswer {
   readonly status: number
+  /** Lower-case names. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: string
-  readonly retryAfterSeconds: number | null
+  /** False: the connection broke within the body. */
+  readonly complete: boolean
 }
+
+/** How a 200 may look that no parser likes. The grant was written all the same. */
+export type Garbage =
+  /** A page for people in its place. */
+  | "page"
+  | "empty"
+  /** The body ends behind the refresh token, or before it. */
+  | "cut-late"
+  | "cut-early"
+  /** Something before the JSON. */
+  | "prefixed"
 
 /** What the server does to requests, changeable at any time. */
 export interface ServerFaults {
@@ -26,8 +40,37 @@ export interface ServerFaults {
   readonly throttled: boolean
   /** Answers 503 with Retry-After before looking at the token. */
   readonly unavailable: boolean
+  /** Seconds that both name. */
+  readonly retryAfterSeconds: number
   /** Answers 500 after the grant was written. */
   readonly failsAfterCommit: boolean
+  readonly garbage: Garbage | null
+  /** Leaves `expires_in`, `token_type` and `scope` out. */
+  readonly terse: boolean
+  /** Gives a part of the scope only. */
+  readonly narrows: boolean
+  /** Gives a new access token and leaves the refresh token as it is. */
+  readonly keepsToken: boolean
+}
+
+/** Nothing goes wrong. */
+export const WELL: ServerFaults = {
+  throttled: false,
+  unavailable: false,
+  retryAfterSeconds: 20,
+  failsAfterCommit: false,
+  garbage: null,
+  terse: false,
+  narrows: false,
+  keepsToken: false,
+}
+
+/** Every token that is minted begins so: it is known wherever it should not be. */
+export const CANARY = "canary-"
+
+/** The refresh token that an access token came with. */
+export function refreshTokenOf(accessToken: string): string {
+  return accessToken.slice(accessToken.indexOf("-of-") + "-of-".length)
 }
 
 export interface SimulatedServer {
@@ -77,7 +120,7 @@ class Server implements SimulatedServer {
   readonly #issued = new Map<string, Issued>()
   readonly #current = new Map<number, string>()
   readonly #revoked = new Set<number>()
-  #faults: ServerFaults = { throttled: false, unavailable: false, failsAfterCommit: false }
+  #faults: ServerFaults = WELL
   #families = 0
   #serial = 0
 
@@ -88,7 +131,7 @@ class Server implements SimulatedServer {
   mint(): { accessToken: string; refreshToken: string; family: number } {
     const family = (this.#families += 1)
     const refreshToken = this.#issue(family, null)
-    return { accessToken: `at-of-${refreshToken}`, refreshToken, family }
+    return { accessToken: this.#accessToken(refreshToken), refreshToken, family }
   }
 
   setFaults(faults: Partial<ServerFaults>): void {
@@ -97,8 +140,9 @@ class Server implements SimulatedServer {
 
   post(refreshToken: string, nowMs: number): ServerAnswer {
     this.counts.posts += 1
-    if (this.#faults.throttled) return answer(429, { error: "slow_down" }, 30)
-    if (this.#faults.unavailable) return answer(503, {}, 20)
+    const { throttled, unavailable, retryAfterSeconds } = this.#faults
+    if (throttled) return answer(429, { error: "slow_down" }, retryAfterSeconds)
+    if (unavailable) return answer(503, {}, retryAfterSeconds)
     const token = this.#issued.get(refreshToken)
     if (token === undefined) return this.#reject()
     token.posts += 1
@@ -135,18 +179,23 @@ class Server implements SimulatedServer {
   }
 
   #issue(family: number, parent: string | null): string {
-    const name = `rt-${(this.#serial += 1)}`
+    const name = `${CANARY}rt-${(this.#serial += 1)}`
     this.#issued.set(name, { family, parent, posts: 0, successor: null, spentAtMs: null })
     this.#current.set(family, name)
     return name
   }
 
   #rotate(presented: string, token: Issued, nowMs: number): ServerAnswer {
-    token.successor = this.#issue(token.family, presented)
-    token.spentAtMs ??= nowMs
     this.counts.refreshes += 1
-    if (this.#faults.failsAfterCommit) return answer(500, { error: "server_error" }, null)
-    return this.#granted(token.successor)
+    const kept = this.#faults.keepsToken
+    if (!kept) {
+      token.successor = this.#issue(token.family, presented)
+      token.spentAtMs ??= nowMs
+    }
+    if (this.#faults.failsAfterCommit) return answer(500, { error: "server_error" })
+    // The same token may be sent again for the next generation.
+    if (kept) token.posts = 0
+    return this.#granted(token.successor ?? presented, !kept)
   }
 
   #replayed(presented: string, token: Issued, nowMs: number): ServerAnswer {
@@ -180,25 +229,51 @@ class Server implements SimulatedServer {
     return this.#reject()
   }
 
-  #granted(refreshToken: string): ServerAnswer {
-    return answer(
-      200,
-      {
-        access_token: `at-of-${refreshToken}`,
-        token_type: "Bearer",
-        expires_in: this.#options.lifetimeSeconds,
-        refresh_token: refreshToken,
-      },
-      null,
-    )
+  #granted(refreshToken: string, rotated = true): ServerAnswer {
+    const { terse, narrows, garbage } = this.#faults
+    const whole = answer(200, {
+      access_token: this.#accessToken(refreshToken),
+      ...(terse ? {} : { token_type: "Bearer", expires_in: this.#options.lifetimeSeconds }),
+      ...(rotated ? { refresh_token: refreshToken } : {}),
+      ...(narrows ? { scope: "read" } : {}),
+    })
+    return garbage === null ? whole : spoilt(whole, garbage)
+  }
+
+  #accessToken(refreshToken: string): string {
+    return `${CANARY}at-${(this.#serial += 1)}-of-${refreshToken}`
   }
 
   #reject(): ServerAnswer {
     this.counts.rejected += 1
-    return answer(400, { error: "invalid_grant" }, null)
+    return answer(400, { error: "invalid_grant" })
   }
 }
 
-function answer(status: number, body: object, retryAfterSeconds: number | null): ServerAnswer {
-  return { status, body: JSON.stringify(body), retryAfterSeconds }
+function answer(status: number, body: object, retryAfterSeconds?: number): ServerAnswer {
+  const headers: [string, string][] = [["content-type", "application/json"]]
+  if (retryAfterSeconds !== undefined) headers.push(["retry-after", String(retryAfterSeconds)])
+  return { status, headers, body: JSON.stringify(body), complete: true }
+}
+
+function spoilt(whole: ServerAnswer, garbage: Garbage): ServerAnswer {
+  const { body } = whole
+  switch (garbage) {
+    case "page":
+      return {
+        ...whole,
+        headers: [["content-type", "text/html"]],
+        body: "<html><p>Welcome to our network</p></html>",
+      }
+    case "empty":
+      return { ...whole, body: "" }
+    case "cut-late":
+      return { ...whole, body: body.slice(0, -1), complete: false }
+    case "cut-early":
+      return { ...whole, body: body.slice(0, 24), complete: false }
+    case "prefixed":
+      return { ...whole, body: `)]}',\n${body}` }
+    default:
+      return garbage satisfies never
+  }
 }

@@ -5,14 +5,11 @@
  * Every operation is durable when it returns, unless a fault says otherwise.
  */
 
-import { invariant } from "../core/base/assert.ts"
 import { QuorateError } from "../core/base/errors.ts"
-import { applyWrite, lastIndexOf, termOf } from "../core/raft/persisted.ts"
-import type { Persisted, Write } from "../core/raft/types.ts"
 import type { Journal } from "../ports/journal.ts"
-import type { BlobName, Storage } from "../ports/storage.ts"
-import { checkPersisted, checkWrite } from "../storage/check.ts"
-import { type MemoryAttempt, memoryJournalOn } from "./journal.ts"
+import type { Storage } from "../ports/storage.ts"
+import { type DiskImage, type DiskOperation, EMPTY, framesOf, perform, recovered } from "./disk.ts"
+import { memoryJournalOn } from "./journal.ts"
 
 /** What happens at one operation of a {@link MemoryDisk}. */
 export type DiskFault =
@@ -22,18 +19,17 @@ export type DiskFault =
   | { readonly type: "disk-full" }
   /** The process dies at this operation; `written`: after it, else before it. Throws {@link SimulatedCrash}. */
   | { readonly type: "crash"; readonly written: boolean }
+  /** The process dies while its bytes go out: this share of them, from 0 to 1, is on the disk. */
+  | { readonly type: "torn"; readonly share: number }
+  /**
+   * The process dies between write and sync. The next process finds the bytes; if the machine dies before it synced
+   * anything, they are gone.
+   */
+  | { readonly type: "unsynced" }
 
 /** The process died here: whoever catches it is a simulator, which throws the member away and opens the disk again. */
 export class SimulatedCrash extends Error {
   override readonly name: string = "SimulatedCrash"
-}
-
-/** Everything on a disk at one moment; deeply copied, hence as good as a backup. */
-export interface DiskImage {
-  readonly persisted: Persisted | null
-  readonly blobs: ReadonlyMap<BlobName, Uint8Array>
-  readonly attempts: ReadonlyMap<string, MemoryAttempt>
-  readonly intents: ReadonlySet<string>
 }
 
 /** A disk that outlives the processes that use it. */
@@ -46,69 +42,46 @@ export interface MemoryDisk {
   operations(): number
   /** Lets the `nth` writing operation from now (1: the next) meet `fault`. Several may be planned. */
   plan(nth: number, fault: DiskFault): void
-  /** The machine dies: every open storage and journal throws {@link SimulatedCrash} from now on. Nothing is lost. */
+  /** Forgets what is planned. */
+  unplan(): void
+  /** While full, every writing operation fails and the caller is told. */
+  fill(full: boolean): void
+  /**
+   * The machine dies: every open storage and journal throws {@link SimulatedCrash} from now on. Only what was never
+   * synced is lost.
+   */
   crash(): void
-  /** A copy of all that is durable. */
+  /** What a machine that dies now leaves behind. Not a copy: for reading only. */
+  durable(): DiskImage
+  /** A copy of all that is durable, as good as a backup. */
   image(): DiskImage
   /** Puts an older image back, as a restored backup does. Open handles die as in a crash. */
   restore(image: DiskImage): void
 }
 
-/** What a handle asks of its disk. */
-export interface DiskPort {
-  /** The durable state; replaced as a whole, never changed in place. */
-  content: DiskImage
-  /** Performs one operation, or the fault that is planned for it. */
-  operate(handle: Handle, change: () => void): void
-  /** Throws when the handle's process is dead or its disk failed. */
-  check(handle: Handle): void
-}
+/** The two files of a disk: `state.db` and the journal beside it. */
+type File = "storage" | "journal"
 
 /** One open storage or journal: alive until a crash, a failure or its closing. */
 export interface Handle {
+  readonly file: File
   readonly life: number
   failure: Error | null
 }
 
+/** What a handle asks of its disk. */
+export interface DiskPort {
+  /** What a process reads. */
+  readonly content: DiskImage
+  /** Performs one operation, or the fault that is planned for it. */
+  operate(handle: Handle, operation: DiskOperation): void
+  /** Throws when the handle's process is dead or its disk failed. */
+  check(handle: Handle): void
+}
+
 /** An empty disk. */
 export function memoryDisk(): MemoryDisk {
-  const plans = new Map<number, DiskFault>()
-  let life = 0
-  let operations = 0
-  let fence = 0
-  const disk: DiskPort = {
-    content: { persisted: null, blobs: new Map(), attempts: new Map(), intents: new Set() },
-    check: (handle) => {
-      if (handle.life !== life) throw new SimulatedCrash("the machine died")
-      if (handle.failure !== null) throw handle.failure
-    },
-    operate: (handle, change) => {
-      disk.check(handle)
-      operations += 1
-      const fault = plans.get(operations)
-      plans.delete(operations)
-      if (fault === undefined || ("written" in fault && fault.written)) change()
-      if (fault === undefined) return
-      handle.failure = failureOf(fault)
-      throw handle.failure
-    },
-  }
-  return {
-    openStorage: () => {
-      fence += 1
-      const own = fence
-      return storageOn(disk, { life, failure: null }, () => fence === own)
-    },
-    openJournal: () => memoryJournalOn(disk, { life, failure: null }),
-    operations: () => operations,
-    plan: (nth, fault) => void plans.set(operations + nth, fault),
-    crash: () => void (life += 1),
-    image: () => structuredClone(disk.content),
-    restore: (image) => {
-      life += 1
-      disk.content = structuredClone(image)
-    },
-  }
+  return new Disk()
 }
 
 /** A storage on a disk of its own, or the next host's on `disk`. */
@@ -121,9 +94,118 @@ export function memoryJournal(disk: MemoryDisk = memoryDisk()): Journal {
   return disk.openJournal()
 }
 
+class Disk implements MemoryDisk, DiskPort {
+  content: DiskImage = EMPTY
+  #synced: DiskImage = EMPTY
+  readonly #plans = new Map<number, DiskFault>()
+  /** Behind the last whole commit of each file: what a torn one left. */
+  readonly #tails = new Map<File, Uint8Array>()
+  #life = 0
+  #operations = 0
+  #fence = 0
+  #full = false
+
+  openStorage(): Storage {
+    this.#recover("storage")
+    // Whoever opens the state writes its fence, which syncs what an earlier process left unsynced.
+    this.#sync("storage")
+    this.#fence += 1
+    const own = this.#fence
+    const handle: Handle = { file: "storage", life: this.#life, failure: null }
+    return storageOn(this, handle, () => this.#fence === own)
+  }
+
+  openJournal(): Journal {
+    this.#recover("journal")
+    return memoryJournalOn(this, { file: "journal", life: this.#life, failure: null })
+  }
+
+  operations(): number {
+    return this.#operations
+  }
+
+  plan(nth: number, fault: DiskFault): void {
+    this.#plans.set(this.#operations + nth, fault)
+  }
+
+  unplan(): void {
+    this.#plans.clear()
+  }
+
+  fill(full: boolean): void {
+    this.#full = full
+  }
+
+  crash(): void {
+    this.#life += 1
+    this.content = this.#synced
+  }
+
+  durable(): DiskImage {
+    return this.#synced
+  }
+
+  image(): DiskImage {
+    return structuredClone(this.#synced)
+  }
+
+  restore(image: DiskImage): void {
+    this.#life += 1
+    this.#tails.clear()
+    this.content = this.#synced = structuredClone(image)
+  }
+
+  check(handle: Handle): void {
+    if (handle.life !== this.#life) throw new SimulatedCrash("the machine died")
+    if (handle.failure !== null) throw handle.failure
+  }
+
+  operate(handle: Handle, operation: DiskOperation): void {
+    this.check(handle)
+    // Checked before the fault strikes: a refused write is no operation of the disk.
+    const next = perform(this.content, operation)
+    this.#operations += 1
+    const fault: DiskFault | undefined = this.#full
+      ? { type: "disk-full" }
+      : this.#plans.get(this.#operations)
+    this.#plans.delete(this.#operations)
+    if (fault === undefined || ("written" in fault && fault.written)) {
+      this.content = next
+      this.#sync(handle.file)
+    }
+    if (fault === undefined) return
+    if (fault.type === "unsynced") this.content = next
+    if (fault.type === "torn") {
+      const frames = framesOf(operation)
+      this.#tails.set(handle.file, frames.slice(0, Math.floor(frames.length * fault.share)))
+    }
+    handle.failure = failureOf(fault)
+    throw handle.failure
+  }
+
+  /** Everything written to the file so far reaches the platter, over whatever a torn commit left there. */
+  #sync(file: File): void {
+    this.#tails.delete(file)
+    const { persisted, blobs, attempts } = this.content
+    this.#synced =
+      file === "storage" ? { ...this.#synced, persisted, blobs } : { ...this.#synced, attempts }
+  }
+
+  #recover(file: File): void {
+    const tail = this.#tails.get(file)
+    this.#tails.delete(file)
+    const operation = tail === undefined ? null : recovered(tail)
+    if (operation === null) return
+    this.content = perform(this.content, operation)
+    this.#sync(file)
+  }
+}
+
 function failureOf(fault: DiskFault): Error {
   switch (fault.type) {
     case "crash":
+    case "torn":
+    case "unsynced":
       return new SimulatedCrash("the process died")
     case "io-error":
       return unusable("met an input/output error of the disk")
@@ -139,56 +221,28 @@ function unusable(what: string): QuorateError {
 }
 
 function storageOn(disk: DiskPort, handle: Handle, isNewest: () => boolean): Storage {
-  const operate = (change: (content: DiskImage) => DiskImage): void => {
+  const operate = (operation: DiskOperation): void => {
     disk.check(handle)
     if (!isNewest()) {
       handle.failure = new QuorateError("STORE_FENCED", "store", "a newer host took the disk over")
       throw handle.failure
     }
-    // Checked and copied before the fault strikes: a refused write is no operation of the disk.
-    const next = change(disk.content)
-    disk.operate(handle, () => {
-      disk.content = next
-    })
+    disk.operate(handle, operation)
   }
   return {
     load: () => {
       disk.check(handle)
       return structuredClone(disk.content.persisted)
     },
-    bootstrap: (persisted) =>
-      operate((content) => {
-        checkPersisted(persisted)
-        if (content.persisted !== null)
-          throw new QuorateError("ALREADY_INITIALIZED", "usage", "the disk holds a member already")
-        return { ...content, persisted: structuredClone(persisted) }
-      }),
-    commit: (write) =>
-      operate((content) => ({ ...content, persisted: applied(content.persisted, write) })),
+    bootstrap: (persisted) => operate({ type: "bootstrap", persisted }),
+    commit: (write) => operate({ type: "commit", write }),
     readBlob: (name) => {
       disk.check(handle)
       return disk.content.blobs.get(name)?.slice() ?? null
     },
-    writeBlob: (name, bytes) =>
-      operate((content) => ({
-        ...content,
-        blobs: new Map(content.blobs).set(name, bytes.slice()),
-      })),
+    writeBlob: (name, bytes) => operate({ type: "blob", name, bytes }),
     close: () => {
       handle.failure ??= new QuorateError("CLOSED", "usage", "the storage is closed")
     },
   }
-}
-
-/** The next state, in a copy that the caller cannot reach. @throws InvariantError when the write does not fit. */
-function applied(before: Persisted | null, write: Write): Persisted {
-  invariant(before !== null, "a write before the genesis")
-  const log = {
-    hard: before.hard,
-    snapshot: before.snapshot,
-    lastIndex: lastIndexOf(before),
-    termAt: (index: number) => termOf(before, index) ?? -1,
-  }
-  checkWrite(log, write)
-  return applyWrite(before, structuredClone(write))
 }

@@ -1,30 +1,36 @@
 // The production code in a simulated world; each seed draws its own faults. `npm run simulate` runs many more.
+
 import { expect, test } from "vitest"
 
+import { runSeeds } from "../../cluster/simulate/pool.ts"
 import { runSeed } from "../../src/testing/swarm.ts"
 
-const SEEDS = Array.from({ length: 5 }, (_, block) => 1 + block * 4)
+/** A story counts when enough happened in it; so many of those that count are run. */
+const COUNTING = 1_000
+const SEEDS_MAX = 1_300
+const WORKERS = 2
 
-test.for(SEEDS)(
-  "seed %i and the three after it keep every invariant",
-  { timeout: 120_000 },
-  async (first) => {
-    let refreshes = 0
+test(`${COUNTING} seeds in which something happened keep every invariant`, async () => {
+  const { coverage, violations } = await runSeeds({
+    from: 1,
+    seeds: SEEDS_MAX,
+    counting: COUNTING,
+    workers: WORKERS,
+  })
 
-    for (let seed = first; seed < first + 4; seed += 1) {
-      const report = await runSeed(seed)
-      expect(report.violations, `seed=${seed}\n${report.trace.join("\n")}`).toEqual([])
-      refreshes += report.refreshes
-    }
+  const found = violations.map(({ seed, trace, violations: what }) =>
+    [`npm run simulate -- --replay ${seed}`, ...trace, ...what].join("\n"),
+  )
+  expect(found).toEqual([])
+  expect(coverage.counting).toBeGreaterThanOrEqual(COUNTING)
+}, 1_200_000)
 
-    // A world in which nothing refreshes would prove nothing.
-    expect(refreshes).toBeGreaterThan(4)
-  },
-)
+test("a seed has one story, in any order of running", { timeout: 300_000 }, async () => {
+  const seeds = Array.from({ length: 25 }, (_, at) => 20 + at)
+  const hashes = new Map<number, string>()
+  for (const seed of seeds) hashes.set(seed, (await runSeed(seed)).hash)
 
-test("a seed has one story", { timeout: 120_000 }, async () => {
-  const [once, again] = [await runSeed(18), await runSeed(18)]
+  for (const seed of seeds.toReversed()) expect((await runSeed(seed)).hash).toBe(hashes.get(seed))
 
-  expect(again.hash).toBe(once.hash)
-  expect((await runSeed(27)).hash).not.toBe(once.hash)
+  expect(new Set(hashes.values()).size).toBe(seeds.length)
 })

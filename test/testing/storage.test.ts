@@ -4,6 +4,7 @@ import { expect, test } from "vitest"
 
 import { genesis } from "../../src/core/raft/persisted.ts"
 import type { Write } from "../../src/core/raft/types.ts"
+import { type DiskOperation, framesOf, recovered } from "../../src/testing/disk.ts"
 import { type DiskFault, memoryDisk } from "../../src/testing/storage.ts"
 import { thrownBy } from "../../src/testing/suites/runner.ts"
 
@@ -24,6 +25,9 @@ const FAULTS: readonly (readonly [string, DiskFault, string, number])[] = [
   ["a full disk", { type: "disk-full" }, "STORE_UNUSABLE", 0],
   ["a crash after the write", { type: "crash", written: true }, "SimulatedCrash", 1],
   ["a crash before the write", { type: "crash", written: false }, "SimulatedCrash", 0],
+  ["a crash in the middle of the write", { type: "torn", share: 0.9 }, "SimulatedCrash", 0],
+  ["a crash behind the last byte", { type: "torn", share: 1 }, "SimulatedCrash", 1],
+  ["a crash between write and sync", { type: "unsynced" }, "SimulatedCrash", 1],
 ]
 
 test.each(FAULTS)("%s stops the storage, and the next one finds what arrived", (...row) => {
@@ -108,4 +112,69 @@ test("a restored image brings the past back and ends every handle", () => {
   restored.commit(VOTE)
   disk.restore(image)
   expect(disk.openStorage().load()).toEqual(GENESIS)
+})
+
+test("what was written and not synced dies with the machine, unless a later process synced it", () => {
+  const survivors = [false, true].map((opened) => {
+    const { disk, storage } = bootedDisk()
+    disk.plan(1, { type: "unsynced" })
+    thrownBy(() => storage.commit(VOTE))
+    const found = opened ? disk.openStorage().load()?.hard.term : null
+    disk.crash()
+    return [found, disk.openStorage().load()?.hard.term]
+  })
+
+  expect(survivors).toEqual([
+    [null, 0],
+    [1, 1],
+  ])
+})
+
+test("a full disk refuses every write until there is room, and loses nothing", () => {
+  const { disk, storage } = bootedDisk()
+  disk.fill(true)
+
+  expect(thrownBy(() => storage.commit(VOTE))).toBe("STORE_UNUSABLE")
+  expect(thrownBy(() => disk.openJournal().claim(KEY))).toBe("STORE_UNUSABLE")
+  disk.fill(false)
+
+  const next = disk.openStorage()
+  expect(next.load()).toEqual(GENESIS)
+  next.commit(VOTE)
+  expect(disk.durable().persisted?.hard).toEqual(VOTE.hard)
+})
+
+test("planned faults can be taken back", () => {
+  const { disk, storage } = bootedDisk()
+  disk.plan(1, { type: "disk-full" })
+  disk.unplan()
+
+  expect(() => storage.commit(VOTE)).not.toThrow()
+})
+
+test("recovery takes a commit whole or not at all, wherever it was torn", () => {
+  const operation: DiskOperation = {
+    type: "commit",
+    write: {
+      seq: 1,
+      hard: { term: 1, votedFor: "a" },
+      append: [{ type: "app", index: 1, term: 1, id: "x", data: new Uint8Array(300).fill(7) }],
+    },
+  }
+  const bytes = framesOf(operation)
+
+  for (let length = 0; length < bytes.length; length += 1)
+    expect(recovered(bytes.subarray(0, length)), `${length} bytes`).toBe(null)
+  expect(recovered(bytes)).toEqual(operation)
+})
+
+test("recovery notices any byte of a commit that changed", () => {
+  const bytes = framesOf({ type: "row", row: { key: KEY, record: { type: "sending" } } })
+
+  const accepted = [...bytes.keys()].filter((at) => {
+    const damaged = bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))
+    return recovered(damaged) !== null
+  })
+
+  expect(accepted).toEqual([])
 })

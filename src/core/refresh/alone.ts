@@ -125,6 +125,7 @@ export class Alone {
     this.#trouble = end?.cause ?? null
     if (end === null) {
       this.#failures = 0
+      this.#gambled.delete(lineage)
       return
     }
     this.#failures += 1

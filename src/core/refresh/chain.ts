@@ -31,7 +31,11 @@ export class Chain {
   after(pair: Pair | null): ResultEntry | null {
     if (pair === null) return null
     const next = this.#links.findLast(
-      ({ pair: link }) => link.epoch === pair.epoch && link.parent === pair.lineage,
+      // By generation too: a server that does not rotate gives a pair the lineage of its parent.
+      ({ pair: link }) =>
+        link.epoch === pair.epoch &&
+        link.generation === pair.generation + 1 &&
+        link.parent === pair.lineage,
     )
     return next ?? null
   }

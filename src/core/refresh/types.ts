@@ -262,6 +262,9 @@ export interface AttemptKey {
   readonly attempt: number
 }
 
+/** Names a token at its place in the lineage: a server that does not rotate gives several generations the same one. */
+export type TokenKey = Pick<AttemptKey, "epoch" | "generation" | "parent">
+
 /** The turn of an attempt that no log granted. */
 export const ALONE: TurnNumber = 0
 

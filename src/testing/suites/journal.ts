@@ -145,16 +145,17 @@ function intentRules({ expect }: TestRunner, rule: Rule): void {
 
   rule("a token was sent in each attempt that was not voided", (open) => {
     const journal = open()
-    expect(journal.sends("p")).toBe(0)
+    expect(journal.sends(KEY)).toBe(0)
     journal.void(EARLIER)
     journal.claim(KEY)
     journal.claim({ ...KEY, parent: "q" })
-    expect(journal.sends("p")).toBe(1)
+    journal.claim({ ...KEY, generation: 5 })
+    expect(journal.sends(KEY)).toBe(1)
     journal.answer(KEY, SEALED)
     journal.claim({ ...KEY, turn: 13 })
     journal.settle(KEY)
 
-    expect(open().sends("p")).toBe(2)
+    expect(open().sends(KEY)).toBe(2)
   })
 }
 

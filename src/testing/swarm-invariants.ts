@@ -1,0 +1,194 @@
+/**
+ * What must hold after every step of a simulated story, whatever happened (README, "What always holds"). Each rule is a
+ * function of what was seen; it returns what is wrong, in words, or null. Raft's own five are `raft-witness.ts`.
+ */
+
+import type { ReplayPolicy } from "../core/oauth/types.ts"
+import type { LastResort } from "../core/refresh/doubt.ts"
+import type { ClusterStatus, CurrentToken } from "../ports/coordinator.ts"
+import { type Head, isOlder, type LogReader, quorumPasses } from "./log-reader.ts"
+import { CANARY, refreshTokenOf } from "./simulated-server.ts"
+import type { Sending } from "./watch.ts"
+import type { SimulatedMember } from "./world.ts"
+
+/** Why a token leaves. All but `first` and `again` are second uses, each allowed by one row of its policy. */
+export type SendReason =
+  | "first"
+  /** The server said that it did not look at the earlier one. */
+  | "again"
+  | "last-resort"
+  | "confirm"
+  | "grace"
+  | "takeover"
+  | "not-allowed"
+
+/** One request that left, and what its sender learnt of it. */
+export interface Sent extends Sending {
+  readonly atMs: number
+  fate: "unknown" | "unspent" | "refused" | "granted"
+}
+
+export interface Rules {
+  readonly policy: ReplayPolicy
+  readonly lastResort: LastResort
+}
+
+/** A first request may arrive this long after it left. */
+const REQUEST_LIFE_MS = 150_000
+
+export const nameOf = ({ at }: SimulatedMember): string => `m${at}`
+export const printHead = ({ epoch, generation }: Head): string => `${epoch}.${generation}`
+
+/** Why `now` may follow the requests `before` it of the same generation. */
+export function reasonOf(now: Sent, before: readonly Sent[], rules: Rules): SendReason {
+  const open = before.filter(({ fate }) => fate !== "unspent")
+  const first = open[0]
+  if (first === undefined) return before.length === 0 ? "first" : "again"
+  const { policy, lastResort } = rules
+  const sameTurn = first.member === now.member && first.key.turn === now.key.turn
+  const second = open.length === 1 && sameTurn && now.key.attempt > first.key.attempt
+  switch (policy.type) {
+    case "strict":
+      return second && lastResort === "resend" && now.atMs - first.atMs >= REQUEST_LIFE_MS
+        ? "last-resort"
+        : "not-allowed"
+    case "confirm":
+      return second ? "confirm" : "not-allowed"
+    case "grace":
+      return second && now.atMs - first.atMs <= policy.windowSeconds * 1_000
+        ? "grace"
+        : "not-allowed"
+    case "reject":
+      return open.length === 1 ? "takeover" : "not-allowed"
+    case "multi-use":
+    case "idempotent":
+      return "takeover"
+    default:
+      return policy satisfies never
+  }
+}
+
+/** 2: a token is sent once, except by the row of its policy or the last resort. */
+export function sentByItsRow(
+  now: Sent,
+  before: readonly Sent[],
+  reason: SendReason,
+): string | null {
+  if (reason !== "not-allowed") return null
+  const earlier = before.map(
+    ({ member, key, atMs, fate }) =>
+      `${nameOf(member)} in turn ${key.turn} at ${(atMs / 1_000).toFixed(1)} s (${fate})`,
+  )
+  return `${nameOf(now.member)} sends ${printHead(now.key)} again; before: ${earlier.join(", ")}`
+}
+
+/** 8: nobody sends without a turn of its own that a quorum has on disk. */
+export function ownCommittedTurn(
+  { member, key }: Sending,
+  members: readonly SimulatedMember[],
+  log: LogReader,
+): string | null {
+  const entry = log.at(member, key.turn)
+  const own =
+    entry === "compacted" ||
+    (entry?.type === "turn" &&
+      entry.holder === member.id &&
+      entry.epoch === key.epoch &&
+      entry.generation === key.generation)
+  const name = `${nameOf(member)} carries ${printHead(key)} in turn ${key.turn}`
+  if (!own) return `${name}, which is not its own`
+  const committed = quorumPasses(members, member, (one) => log.at(one, key.turn) !== null)
+  return committed ? null : `${name}, which no quorum holds`
+}
+
+/** 8: the record of a request is durable before its first byte. */
+export function claimedFirst({ member, key }: Sending): string | null {
+  const rows = [...member.disk.durable().attempts.values()]
+  const claimed = rows.some(
+    (row) =>
+      row.key.turn === key.turn && row.key.attempt === key.attempt && row.record.type === "sending",
+  )
+  return claimed ? null : `${nameOf(member)} sends ${printHead(key)} without a record`
+}
+
+/** 9: a member that knows of a newer login, or of a logout, does not use an older pair. */
+export function currentEpoch({ member, key }: Sending, known: number): string | null {
+  return key.epoch >= known
+    ? null
+    : `${nameOf(member)} sends ${printHead(key)} although it knows of epoch ${known}`
+}
+
+/** 4: no member moves to an older pair. */
+export function neverBack(
+  member: SimulatedMember,
+  before: Head | undefined,
+  now: Head,
+): string | null {
+  return before === undefined || !isOlder(now, before)
+    ? null
+    : `${nameOf(member)} went back from ${printHead(before)} to ${printHead(now)}`
+}
+
+/** 8: nobody uses a pair before a quorum has it on disk. */
+export function committedFirst(
+  member: SimulatedMember,
+  head: Head,
+  members: readonly SimulatedMember[],
+  log: LogReader,
+): string | null {
+  return quorumPasses(members, member, (one) => log.holdsHead(one, head))
+    ? null
+    : `${nameOf(member)} uses ${printHead(head)}, which no quorum holds`
+}
+
+/** 6: a dead grant is refused once; where others take over, once for each. */
+export function refusedOnce(
+  key: Head,
+  refusals: number,
+  rules: Rules,
+  members: number,
+): string | null {
+  const { type } = rules.policy
+  const shared = type === "reject" || type === "multi-use" || type === "idempotent"
+  return refusals <= (shared ? members : 1)
+    ? null
+    : `${printHead(key)} was refused ${refusals} times, and recorded each time`
+}
+
+/** 7: nobody is told to log in again for a dead grant while somebody holds a living one. */
+export function noFalseRelogin(
+  member: SimulatedMember,
+  { stage, cause }: Pick<ClusterStatus, "stage" | "cause">,
+  living: string | undefined,
+): string | null {
+  const person = ["stuck", "logged_out", "never_logged_in"].includes(cause ?? "")
+  return stage !== "relogin" || person || living === undefined
+    ? null
+    : `${nameOf(member)} says relogin (${cause}) while ${living} lives`
+}
+
+/** 10: no token in what anybody may read. */
+export function noCanary(where: string, text: string): string | null {
+  return text.includes(CANARY) ? `a token shows in ${where}` : null
+}
+
+/** 3: a pair that was recorded is in the log, or a newer one of its epoch, or its epoch is over. */
+export function recordedIsKept(recorded: readonly Head[], head: Head): string | null {
+  const lost = recorded.find((one) => isOlder(head, one))
+  return lost === undefined
+    ? null
+    : `${printHead(lost)} was recorded, and the head is ${printHead(head)}`
+}
+
+/** 4: members that can talk have the same pair, and it is the one that lives. */
+export function sameHead(
+  tokens: readonly (CurrentToken | null)[],
+  living: string | undefined,
+): string | null {
+  const names = tokens.map((token) => (token === null ? "-" : printHead(token)))
+  if (new Set(names).size > 1) return `heads differ at the end: ${names.join(" ")}`
+  const head = tokens[0]?.accessToken ?? ""
+  return living === undefined || refreshTokenOf(head) === living
+    ? null
+    : `the living pair ${living} was recorded and is not the head`
+}

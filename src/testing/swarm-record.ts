@@ -1,0 +1,249 @@
+/**
+ * What happened in one story so far: listens to its world, keeps what the invariants need, and asks each of them when
+ * something happens that it speaks of. The rules themselves are `swarm-invariants.ts` and `raft-witness.ts`.
+ */
+
+import type { Write } from "../core/raft/types.ts"
+import type { ClusterStatus, Coordinator, CoordinatorEvent } from "../ports/coordinator.ts"
+import type { WireMessage } from "../ports/transport.ts"
+import { type Head, isOlder, LogReader } from "./log-reader.ts"
+import { RaftWitness } from "./raft-witness.ts"
+import { CANARY, refreshTokenOf } from "./simulated-server.ts"
+import {
+  claimedFirst,
+  committedFirst,
+  currentEpoch,
+  nameOf,
+  neverBack,
+  noCanary,
+  noFalseRelogin,
+  ownCommittedTurn,
+  printHead,
+  reasonOf,
+  recordedIsKept,
+  refusedOnce,
+  type Rules,
+  sentByItsRow,
+  type Sent,
+} from "./swarm-invariants.ts"
+import { Tally } from "./swarm-tally.ts"
+import type { Sending, SendingEnd, WorldWatch } from "./watch.ts"
+import type { SimulatedMember, World } from "./world.ts"
+
+interface Recorded extends Head {
+  readonly by: SimulatedMember
+  readonly refreshToken: string
+}
+
+/** A head is on the disk so that a restart knows it after this: it is tidied away within a moment. */
+const KEPT_AFTER_MS = 1_000
+
+export class StoryRecord implements WorldWatch {
+  readonly violations: string[] = []
+  readonly tally: Tally = new Tally()
+  /** Null until the world exists: it tells of itself while it is made. */
+  world: World | null = null
+  /** The newest that any member was seen to use. */
+  newest: Head = { epoch: 0, generation: 0 }
+  readonly #rules: Rules
+  readonly #note: (line: string) => void
+  readonly #log = new LogReader()
+  #raft: RaftWitness | null = null
+  readonly #sent = new Map<string, Sent[]>()
+  readonly #refusals = new Map<string, number>()
+  #recorded: Recorded[] = []
+  readonly #committed = new Map<string, Head>()
+  readonly #heads = new Map<SimulatedMember, Head>()
+  /** Heads that a restart must know. */
+  readonly #kept = new Map<SimulatedMember, Head>()
+
+  constructor(rules: Rules, note: (line: string) => void) {
+    this.#rules = rules
+    this.#note = note
+  }
+
+  /** The token that would still be granted to somebody who has it, of the newest login. */
+  living(): string | undefined {
+    const { server } = this.#world
+    const { epoch } = this.newest
+    const had: readonly [string, Head][] = [
+      ...this.#committed,
+      ...this.#recorded.map((one): [string, Head] => [one.refreshToken, one]),
+    ]
+    return had.findLast(([token, head]) => head.epoch === epoch && server.isCurrent(token))?.[0]
+  }
+
+  /** At the end of a story. */
+  recordedIsKept(): void {
+    this.#complain(recordedIsKept(this.#recorded, this.newest))
+  }
+
+  /** A disk was put back: what it held since then is no promise any more. */
+  forget(member: SimulatedMember): void {
+    const rows = [...member.disk.durable().attempts.values()]
+    this.#recorded = this.#recorded.filter(
+      ({ by, epoch, generation }) =>
+        by !== member ||
+        rows.some(({ key }) => key.epoch === epoch && key.generation === generation - 1),
+    )
+    this.#kept.delete(member)
+    this.#heads.delete(member)
+  }
+
+  complain(what: string): void {
+    this.violations.push(what)
+  }
+
+  // -- requests --------------------------------------------------------------------------------------------------------
+
+  carries(sending: Sending): void {
+    const { member } = sending
+    const known = member.coordinator?.status().epoch ?? 0
+    this.#complain(currentEpoch(sending, known))
+    this.#complain(ownCommittedTurn(sending, this.#world.members, this.#log))
+  }
+
+  leaves(sending: Sending): void {
+    const name = printHead(sending.key)
+    const before = this.#sent.get(name) ?? []
+    const now: Sent = { ...sending, atMs: this.#world.scheduler.nowMs, fate: "unknown" }
+    const reason = reasonOf(now, before, this.#rules)
+    this.#sent.set(name, [...before, now])
+    this.tally.sent(reason)
+    this.#note(`${nameOf(sending.member)} sends ${name}, ${sending.refreshToken} (${reason})`)
+    this.#complain(sentByItsRow(now, before, reason))
+    this.#complain(claimedFirst(sending))
+  }
+
+  judged({ refreshToken }: Sending, status: number): void {
+    this.#note(`the server answers ${refreshToken} with ${status}`)
+  }
+
+  ends(sending: Sending, end: SendingEnd): void {
+    if (end.type !== "answered") {
+      this.#note(`${nameOf(sending.member)} has ${end.type} for ${printHead(sending.key)}`)
+      return
+    }
+    const sent = this.#sent.get(printHead(sending.key))?.at(-1)
+    if (sent === undefined) return
+    const { status } = end
+    if (status === 429 || status === 503) sent.fate = "unspent"
+    else if (status === 400) sent.fate = "refused"
+    else if (status === 200) sent.fate = "granted"
+  }
+
+  recorded({ member, key }: Sending, end: SendingEnd): void {
+    if (end.type !== "answered") return
+    const { epoch } = key
+    if (end.status === 400) {
+      const count = (this.#refusals.get(printHead(key)) ?? 0) + 1
+      this.#refusals.set(printHead(key), count)
+      this.#complain(refusedOnce(key, count, this.#rules, this.#world.members.length))
+    }
+    if (end.refreshToken === null) return
+    const { refreshToken } = end
+    this.#recorded.push({ by: member, epoch, generation: key.generation + 1, refreshToken })
+  }
+
+  /** 5: no family dies by our own reuse while somebody has, or is about to have, its living pair. */
+  revoked(_family: number, current: string): void {
+    this.#note(`a second use revoked the family; its newest was ${current}`)
+    const had =
+      this.#committed.has(current) ||
+      this.#recorded.some(({ refreshToken }) => refreshToken === current)
+    if (had || this.#world.coming.has(current)) {
+      this.complain(`a second use revoked the family of ${current}, which was recorded`)
+    }
+  }
+
+  // -- the log ---------------------------------------------------------------------------------------------------------
+
+  message(from: SimulatedMember, to: SimulatedMember, message: WireMessage): void {
+    if (message.type !== "raft") return
+    this.#complain(this.#guarded(() => this.#witness.message(from, to, message.message)))
+  }
+
+  bytes(bytes: Uint8Array): void {
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(CANARY))
+      this.complain("a token shows in a message")
+  }
+
+  wrote(member: SimulatedMember, write: Write): void {
+    this.#complain(this.#guarded(() => this.#witness.wrote(member, write)))
+    for (const entry of write.append ?? []) {
+      const read = this.#log.entry(entry)
+      if (read !== null && entry.type === "app") this.tally.entry(entry.id, read)
+    }
+  }
+
+  // -- members ---------------------------------------------------------------------------------------------------------
+
+  started(member: SimulatedMember): void {
+    const { coordinator } = member
+    if (coordinator === null) return
+    const wrong = neverBack(member, this.#kept.get(member), headOf(coordinator))
+    this.#complain(wrong === null ? null : `after a restart ${wrong}`)
+    this.#heads.delete(member)
+    coordinator.subscribe((event) => {
+      // A process that died may still think.
+      if (member.coordinator === coordinator) this.#hear(member, coordinator, event)
+    })
+  }
+
+  died(member: SimulatedMember): void {
+    this.#heads.delete(member)
+  }
+
+  #hear(member: SimulatedMember, coordinator: Coordinator, event: CoordinatorEvent): void {
+    if (event.type === "status") return this.#status(member, event.status)
+    if (event.type !== "token") return
+    const head = headOf(coordinator)
+    this.#note(`${nameOf(member)} holds ${printHead(head)}`)
+    this.#complain(neverBack(member, this.#heads.get(member), head))
+    this.#complain(committedFirst(member, head, this.#world.members, this.#log))
+    this.#heads.set(member, head)
+    if (event.token !== null) this.#committed.set(refreshTokenOf(event.token.accessToken), head)
+    if (isOlder(this.newest, head)) this.newest = head
+    const { scheduler } = this.#world
+    scheduler.schedule(scheduler.nowMs + KEPT_AFTER_MS, () => {
+      if (member.coordinator !== coordinator || member.broken) return
+      if (this.#heads.get(member) === head) this.#kept.set(member, head)
+    })
+  }
+
+  #status(member: SimulatedMember, status: ClusterStatus): void {
+    const { stage, cause, leader } = status
+    this.#note(`${nameOf(member)} is ${stage} (${cause ?? "-"})`)
+    this.tally.stage(stage, cause)
+    this.tally.leader(leader)
+    this.#complain(noFalseRelogin(member, status, this.living()))
+    this.#complain(noCanary(`the status of ${nameOf(member)}`, JSON.stringify(status)))
+  }
+
+  get #world(): World {
+    if (this.world === null) throw new Error("the world is not made yet")
+    return this.world
+  }
+
+  get #witness(): RaftWitness {
+    this.#raft ??= new RaftWitness(this.#world.members)
+    return this.#raft
+  }
+
+  #complain(what: string | null): void {
+    if (what !== null) this.violations.push(what)
+  }
+
+  #guarded(check: () => string | null): string | null {
+    try {
+      return check()
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+  }
+}
+
+function headOf(coordinator: Coordinator): Head {
+  const { epoch, generation } = coordinator.status()
+  return { epoch, generation }
+}

@@ -1,0 +1,136 @@
+// The rules of the simulator, each shown a story that breaks it: a rule that never complains would prove nothing.
+
+import { describe, expect, test } from "vitest"
+
+import type { ReplayPolicy } from "../../src/core/oauth/types.ts"
+import type { CurrentToken } from "../../src/ports/coordinator.ts"
+import {
+  currentEpoch,
+  neverBack,
+  noCanary,
+  noFalseRelogin,
+  reasonOf,
+  recordedIsKept,
+  refusedOnce,
+  sameHead,
+  type SendReason,
+  sentByItsRow,
+  type Sent,
+} from "../../src/testing/swarm-invariants.ts"
+import type { SimulatedMember } from "../../src/testing/world.ts"
+
+const [m0, m1] = [0, 1].map((at) => ({ at, id: `m${at}` }) as unknown as SimulatedMember) as [
+  SimulatedMember,
+  SimulatedMember,
+]
+const GRACE: ReplayPolicy = { type: "grace", windowSeconds: 30, answers: "same" }
+const simple = (type: Exclude<ReplayPolicy["type"], "grace">): ReplayPolicy => ({ type })
+
+function sent(change: Partial<Sent> & { attempt?: number; turn?: number } = {}): Sent {
+  const { attempt = 1, turn = 7, ...rest } = change
+  return {
+    member: m0,
+    refreshToken: "canary-rt-1",
+    key: { epoch: 1, generation: 2, parent: "p", turn, attempt },
+    atMs: 0,
+    fate: "unknown",
+    ...rest,
+  }
+}
+
+const LATER = 150_000
+const ROWS: readonly (readonly [string, ReplayPolicy, Sent, Sent, SendReason])[] = [
+  ["strict, in time", simple("strict"), sent(), sent({ attempt: 2, atMs: LATER }), "last-resort"],
+  ["strict, early", simple("strict"), sent(), sent({ attempt: 2, atMs: LATER - 1 }), "not-allowed"],
+  [
+    "strict, another member",
+    simple("strict"),
+    sent(),
+    sent({ member: m1, attempt: 2, atMs: LATER }),
+    "not-allowed",
+  ],
+  ["strict, another turn", simple("strict"), sent(), sent({ turn: 8, atMs: LATER }), "not-allowed"],
+  ["strict, turned away", simple("strict"), sent({ fate: "unspent" }), sent({ turn: 8 }), "again"],
+  [
+    "strict, granted",
+    simple("strict"),
+    sent({ fate: "granted" }),
+    sent({ turn: 8 }),
+    "not-allowed",
+  ],
+  ["confirm, the holder", simple("confirm"), sent(), sent({ attempt: 2 }), "confirm"],
+  ["confirm, another", simple("confirm"), sent(), sent({ member: m1, turn: 8 }), "not-allowed"],
+  ["grace, in its window", GRACE, sent(), sent({ attempt: 2, atMs: 30_000 }), "grace"],
+  ["grace, after it", GRACE, sent(), sent({ attempt: 2, atMs: 30_001 }), "not-allowed"],
+  ["reject, another", simple("reject"), sent(), sent({ member: m1, turn: 8 }), "takeover"],
+  ["multi-use, another", simple("multi-use"), sent(), sent({ member: m1, turn: 8 }), "takeover"],
+  ["idempotent, another", simple("idempotent"), sent(), sent({ member: m1, turn: 8 }), "takeover"],
+]
+
+describe("a second send is named by the row that allows it", () => {
+  test.each(ROWS)("%s", (_, policy, first, second, reason) => {
+    const named = reasonOf(second, [first], { policy, lastResort: "resend" })
+
+    expect(named).toBe(reason)
+    expect(sentByItsRow(second, [first], named) === null).toBe(reason !== "not-allowed")
+  })
+
+  test("the last resort is not taken where a person is asked, and nowhere twice", () => {
+    const [first, second] = [sent(), sent({ attempt: 2, atMs: LATER })]
+    const third = sent({ attempt: 3, atMs: 2 * LATER })
+    const strict = { policy: simple("strict"), lastResort: "resend" as const }
+
+    expect(reasonOf(second, [first], { ...strict, lastResort: "ask" })).toBe("not-allowed")
+    expect(reasonOf(third, [first, second], strict)).toBe("not-allowed")
+    expect(reasonOf(third, [first, second], { ...strict, policy: simple("reject") })).toBe(
+      "not-allowed",
+    )
+  })
+
+  test("the first send needs no reason", () => {
+    expect(reasonOf(sent(), [], { policy: simple("strict"), lastResort: "ask" })).toBe("first")
+  })
+})
+
+const RULES = { policy: simple("strict"), lastResort: "ask" } as const
+const head = (epoch: number, generation: number) => ({ epoch, generation })
+const token = (epoch: number, generation: number, of: string) =>
+  ({ epoch, generation, accessToken: `canary-at-9-of-${of}` }) as CurrentToken
+
+const CASES: readonly (readonly [string, string | null, string | null])[] = [
+  ["a pair of an older login", currentEpoch(sent(), 1), currentEpoch(sent(), 2)],
+  ["an older pair", neverBack(m0, head(2, 3), head(2, 3)), neverBack(m0, head(2, 3), head(2, 2))],
+  ["an older login", neverBack(m0, undefined, head(1, 1)), neverBack(m0, head(2, 0), head(1, 9))],
+  ["a second refusal", refusedOnce(head(1, 1), 1, RULES, 3), refusedOnce(head(1, 1), 2, RULES, 3)],
+  [
+    "a refusal more than there are members",
+    refusedOnce(head(1, 1), 3, { ...RULES, policy: simple("reject") }, 3),
+    refusedOnce(head(1, 1), 4, { ...RULES, policy: simple("reject") }, 3),
+  ],
+  [
+    "relogin while the grant lives",
+    noFalseRelogin(m0, { stage: "relogin", cause: "stuck" }, "rt"),
+    noFalseRelogin(m0, { stage: "relogin", cause: "invalid_grant" }, "rt"),
+  ],
+  ["a token in a text", noCanary("a line", "rt"), noCanary("a line", "x canary-rt-1")],
+  [
+    "a recorded pair that the log does not have",
+    recordedIsKept([head(1, 2), head(2, 1)], head(2, 1)),
+    recordedIsKept([head(1, 2), head(2, 2)], head(2, 1)),
+  ],
+  [
+    "two heads",
+    sameHead([token(1, 2, "rt"), token(1, 2, "rt")], "rt"),
+    sameHead([token(1, 2, "rt"), token(1, 1, "old")], "rt"),
+  ],
+  [
+    "a head that does not live while another does",
+    sameHead([token(1, 2, "rt")], undefined),
+    sameHead([token(1, 2, "rt")], "newer"),
+  ],
+]
+
+test.each(CASES)("%s is a violation, and what is right is none", (_, right, wrong) => {
+  expect(right).toBe(null)
+  expect(wrong).toEqual(expect.any(String))
+})
