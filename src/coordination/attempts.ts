@@ -4,6 +4,7 @@
  * recording to the courier, and when to try to the agent.
  */
 
+import { clockOffsetOf } from "../core/oauth/clock-offset.ts"
 import type { Exchange, Outcome, PreparedRequest, TokenResponse } from "../core/oauth/types.ts"
 import { allowsTakeover } from "../core/refresh/policy.ts"
 import { resultStatement } from "../core/refresh/statement.ts"
@@ -16,15 +17,15 @@ import type {
   ResultEntry,
   Turn,
 } from "../core/refresh/types.ts"
-import type { Clock } from "../ports/clock.ts"
 import type { Courier } from "../ports/courier.ts"
 import type { Crypto, Identity, Keyring } from "../ports/sealer.ts"
 import type { TokenEndpoint } from "../ports/token-endpoint.ts"
 import { boxContext, type Replica } from "./replica.ts"
+import type { Reading, ServerClock } from "./server-clock.ts"
 
 export interface AttemptParts {
   readonly self: MemberId
-  readonly clock: Clock
+  readonly server: ServerClock
   readonly courier: Courier
   readonly crypto: Crypto
   readonly identity: Identity
@@ -91,10 +92,11 @@ export class Attempts {
     // Discovery takes its time, and a logout or another's pair may have come meanwhile.
     const { state } = replica
     if (state.turn?.number !== turn.number || state.pair !== head) return this.judge(turn)
+    const went = this.#parts.server.read()
     const result = await courier.carry(key, request)
     switch (result.type) {
       case "answered":
-        return this.#judged(turn, head, result.exchange, key.attempt)
+        return this.#judged(turn, head, { exchange: result.exchange, went }, key.attempt)
       case "unsent":
         return again ? "unsent" : this.judge(turn, result.cause)
       case "in-doubt":
@@ -130,7 +132,7 @@ export class Attempts {
       const sends = sendsOf(attempt)
       return this.#report(turn, this.#doubt("record_unreadable", { spent: true, sends }))
     }
-    return this.#judged(turn, head, kept.exchange, attempt)
+    return this.#judged(turn, head, { exchange: kept.exchange, went: null }, attempt)
   }
 
   /** Pairs in the journal that follow the head: received once, and perhaps never committed. */
@@ -147,32 +149,33 @@ export class Attempts {
         const policy = replica.state.provider?.settings.replayPolicy
         // Whether the turn had replaced another is not in the record; where that is possible it is assumed.
         const replaced = policy !== undefined && allowsTakeover(policy)
-        results.push(this.#result(head, exchange, outcome.tokens, key, replaced))
+        results.push(this.#result(head, { exchange, went: null }, outcome.tokens, key, replaced))
       }
     }
     return results
   }
 
-  async #judged(turn: Turn, head: Pair, exchange: Exchange, attempt: number): Promise<Attempted> {
+  async #judged(turn: Turn, head: Pair, trip: Trip, attempt: number): Promise<Attempted> {
     const endpoint = this.#parts.endpoint()
-    const sent = { sends: sendsOf(attempt), sentAtMs: exchange.startedAtMs }
+    const { exchange } = trip
+    const sent = { sends: sendsOf(attempt), sentAtMs: sentAtMs(this.#parts.server, trip) }
     if (endpoint === null) {
       return this.#report(turn, this.#doubt("no_provider", { ...sent, spent: true }))
     }
     const outcome = await endpoint.interpret(exchange)
     if (outcome.type === "granted") {
       const replaced = turn.replaces !== null
-      return this.#result(head, exchange, outcome.tokens, keyOf(turn, attempt), replaced)
+      return this.#result(head, trip, outcome.tokens, keyOf(turn, attempt), replaced)
     }
     return this.#report(turn, this.#told(outcome, sent))
   }
 
   #told(
     outcome: Exclude<Outcome, { type: "granted" }>,
-    sent: { readonly sends: number; readonly sentAtMs: number },
+    sent: { readonly sends: number; readonly sentAtMs: number | null },
   ): Report {
     const { cause } = outcome
-    const atMs = this.#parts.clock.wallMs()
+    const atMs = this.#parts.server.nowMs()
     // What a second send met says nothing of the first; only a refusal does, since nobody else can have spent the token.
     if (sent.sends > 1 && outcome.type !== "rejected") return this.#doubt(cause, sent)
     switch (outcome.type) {
@@ -198,11 +201,11 @@ export class Attempts {
     known: {
       readonly sends: number
       readonly spent?: boolean
-      readonly sentAtMs?: number
+      readonly sentAtMs?: number | null
     },
   ): Report {
     const { sends, spent = false, sentAtMs = null } = known
-    return { type: "in-doubt", cause, spent, atMs: this.#parts.clock.wallMs(), sentAtMs, sends }
+    return { type: "in-doubt", cause, spent, atMs: this.#parts.server.nowMs(), sentAtMs, sends }
   }
 
   #report(turn: Turn, report: Report): ReportEntry {
@@ -211,12 +214,14 @@ export class Attempts {
 
   #result(
     head: Pair,
-    exchange: Exchange,
+    trip: Trip,
     tokens: TokenResponse,
     key: AttemptKey,
     replaced = false,
   ): ResultEntry {
-    const { crypto, identity, replica, self } = this.#parts
+    const { crypto, identity, replica, self, server } = this.#parts
+    // A grant only: with its pair the times of the old one, told by the old clock, are gone as well.
+    server.learn(trip.exchange, trip.went)
     const { clusterId } = replica.state
     // Omitted means kept (RFC 6749 §5.1, §6): the same refresh token, the same scope.
     const refreshToken = tokens.refreshToken ?? replica.refreshToken(head)
@@ -226,13 +231,37 @@ export class Attempts {
       parent: head.lineage,
       refreshToken,
       tokens: { ...tokens, scope: tokens.scope ?? head.scope },
-      issuedAtMs: exchange.startedAtMs,
+      issuedAtMs: issuedAtMs(server, trip),
       resent: key.attempt > 1 || replaced,
       by: self,
     })
     const statement = Buffer.from(resultStatement(clusterId, pair, key.turn), "utf8")
     return { type: "result", pair, turn: key.turn, signature: identity.sign(statement) }
   }
+}
+
+/** An exchange, and when it was begun if that was in this run; otherwise only its own wall-clock times are known. */
+interface Trip {
+  readonly exchange: Exchange
+  readonly went: Reading | null
+}
+
+/** When its request may have left, by the server's clock; null: nobody knows. */
+function sentAtMs(server: ServerClock, { exchange, went }: Trip): number | null {
+  return went === null
+    ? server.fromWall(exchange.startedAtMs)
+    : Math.round(server.at(went.uptimeMs))
+}
+
+/** What its pair's life counts from. A record whose times mean nothing any more has only the server's own Date. */
+function issuedAtMs(server: ServerClock, trip: Trip): number {
+  const { startedAtMs } = trip.exchange
+  const known = sentAtMs(server, trip)
+  if (known !== null) return known
+  const told = clockOffsetOf(trip.exchange)
+  const { wallMs } = server.read()
+  const offsetMs = told === null ? server.nowMs() - wallMs : told.offsetMs
+  return Math.max(0, Math.min(Math.round(startedAtMs + offsetMs), server.nowMs()))
 }
 
 /** The first attempt is one send, any later one that left is the second: a third is never made. */

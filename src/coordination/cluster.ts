@@ -38,8 +38,11 @@ import { Account } from "./account.ts"
 import { type Attempted, Attempts } from "./attempts.ts"
 import { RaftDriver } from "./driver.ts"
 import { nextKeys } from "./keys.ts"
+import { Newest } from "./newest.ts"
 import { Peers } from "./peers.ts"
 import { Replica } from "./replica.ts"
+import { ServerClock } from "./server-clock.ts"
+import { SleepWatch } from "./sleep-watch.ts"
 import { StageWatch } from "./stage-watch.ts"
 import { Submissions } from "./submissions.ts"
 
@@ -81,9 +84,12 @@ class Cluster implements Coordinator {
   readonly #agent: Agent
   readonly #driver: RaftDriver
   readonly #peers: Peers
+  readonly #newest: Newest
   readonly #submissions: Submissions
   readonly #account: Account
   readonly #stages: StageWatch
+  readonly #server: ServerClock
+  readonly #sleep: SleepWatch
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
   /** Proposals of the agent in flight: id to intention. */
   readonly #intentions = new Map<string, string>()
@@ -101,7 +107,9 @@ class Cluster implements Coordinator {
   #kickAtMs = -Infinity
   #announced: CurrentToken | null = null
 
-  constructor(parts: ClusterParts) {
+  constructor(given: ClusterParts) {
+    this.#sleep = new SleepWatch(given.clock, () => this.#resumed())
+    const parts = { ...given, clock: this.#sleep.clock }
     this.#parts = parts
     const { self, clock, random, crypto } = parts
     const persisted = parts.storage.load()
@@ -109,10 +117,13 @@ class Cluster implements Coordinator {
       throw new QuorateError("STORE_UNUSABLE", "store", "the store was never initialised")
     }
     this.#run = Buffer.from(crypto.randomBytes(9)).toString("base64url")
-    this.#replica = new Replica(parts, parts.clusterId, parts.members)
+    const server = (this.#server = new ServerClock(clock, parts.storage))
+    this.#replica = new Replica({ ...parts, server }, parts.clusterId, parts.members)
     this.#replica.restore(persisted.snapshot.data)
     this.#announced = this.#replica.token
-    this.#peers = new Peers(self, clock)
+    const peers = (this.#peers = new Peers(self, clock))
+    const [sleep, replica] = [this.#sleep, this.#replica]
+    this.#newest = new Newest({ ...parts, peers, replica, server, sleep })
     this.#stages = new StageWatch(
       clock,
       () => this.#stage(),
@@ -127,6 +138,7 @@ class Cluster implements Coordinator {
     this.#agent = new Agent({ self, lastResort: parts.lastResort }, this.#replica.state, random)
     this.#attempts = new Attempts({
       ...parts,
+      server,
       replica: this.#replica,
       endpoint: () => this.#provider(),
     })
@@ -147,6 +159,7 @@ class Cluster implements Coordinator {
     })
     this.#driver.input({ type: "wake" })
     this.#decide({ type: "wake" })
+    this.#tidyLater()
     await this.#offerKept()
   }
 
@@ -175,8 +188,10 @@ class Cluster implements Coordinator {
     return this.#account.configure(settings, clientSecret)
   }
 
-  login(login: LoginTokens): Promise<CurrentToken> {
-    return this.#account.login(login)
+  login({ tokens, issuedAtMs }: LoginTokens): Promise<CurrentToken> {
+    // First the time, then the pair whose life counts by it: a peer with another clock must not find it old.
+    this.#newest.tell(this.#peers.connected(), true)
+    return this.#account.login({ tokens, issuedAtMs: this.#server.byWall(issuedAtMs) })
   }
 
   logout(): Promise<void> {
@@ -187,6 +202,7 @@ class Cluster implements Coordinator {
     const { state } = this.#replica
     const raft = this.#driver.status
     const at = this.#now()
+    const wallMs = this.#parts.clock.wallMs()
     const { stage, cause, sinceMs } = this.#stages.current()
     const trying = this.#agent.demanding && stage !== "relogin"
     const held = trying ? this.#agent.heldUntil(at) : null
@@ -198,13 +214,13 @@ class Cluster implements Coordinator {
       stage,
       cause,
       sinceMs,
-      nextAttemptAtMs: held === null ? null : Math.round(at.wall + held - at.now),
+      nextAttemptAtMs: held === null ? null : Math.round(wallMs + held - at.now),
       generation: state.pair?.generation ?? 0,
       epoch: state.epoch,
       expiresAtMs: token?.expiresAtMs ?? null,
       quorum: raft.quorum && this.#stopped === null,
       leader: raft.leader,
-      leaderSeenAtMs: seen === null ? null : Math.round(at.wall - (at.now - seen)),
+      leaderSeenAtMs: seen === null ? null : Math.round(wallMs - (at.now - seen)),
       holder: state.turn?.holder ?? null,
       role: learner ? "learner" : role,
       members: this.#peers.list(state, raft.config),
@@ -259,17 +275,20 @@ class Cluster implements Coordinator {
 
   /** Tells callers and peers of a new head. */
   #headMoved(): void {
-    const token = this.#replica.token
-    if (token === this.#announced) return
-    this.#announced = token
-    this.#emit({ type: "token", token })
-    const { epoch, pair } = this.#replica.state
-    const generation = pair?.generation ?? 0
-    for (const id of this.#peers.connected()) {
-      this.#parts.transport?.send(id, { type: "newest", epoch, generation })
-    }
-    const { clock } = this.#parts
+    if (this.#replica.token === this.#announced) return
+    this.#announce()
+    this.#newest.tell(this.#peers.connected())
     this.#untidy = true
+  }
+
+  #announce(): void {
+    this.#announced = this.#replica.token
+    this.#emit({ type: "token", token: this.#announced })
+    this.#tidyLater()
+  }
+
+  #tidyLater(): void {
+    const { clock } = this.#parts
     this.#cancelTidying()
     this.#cancelTidying = clock.timer(clock.nowMs() + TIDY_AFTER_MS, () => this.#tidy())
   }
@@ -279,9 +298,11 @@ class Cluster implements Coordinator {
    * made history let go of their answers. All of it syncs, so it comes after the callers and the acknowledgements.
    */
   #tidy(): void {
-    if (!this.#untidy || this.#closed || this.#stopped !== null) return
-    this.#untidy = false
+    if (this.#closed || this.#stopped !== null) return
     try {
+      this.#server.save()
+      if (!this.#untidy) return
+      this.#untidy = false
       this.#compact()
       this.#settleRecords()
     } catch (error) {
@@ -319,11 +340,12 @@ class Cluster implements Coordinator {
   // -- the agent -------------------------------------------------------------------------------------------------------
 
   #now(): Instant {
-    return { now: this.#parts.clock.nowMs(), wall: this.#parts.clock.wallMs() }
+    return { now: this.#parts.clock.nowMs(), wall: this.#server.nowMs() }
   }
 
   #decide(input: AgentInput): void {
     if (this.#closed || this.#stopped !== null) return
+    this.#sleep.look()
     try {
       for (const effect of this.#agent.step(input, this.#now())) this.#perform(effect)
     } catch (error) {
@@ -399,23 +421,29 @@ class Cluster implements Coordinator {
   // -- peers -----------------------------------------------------------------------------------------------------------
 
   #message(from: MemberId, message: WireMessage): void {
+    this.#sleep.look()
     this.#peers.heard(from)
     if (message.type === "raft") {
       this.#driver.input({ type: "message", from, message: message.message })
       return
     }
-    if (message.type === "newest") this.#peers.newest(from, message)
+    if (message.type === "newest" && this.#newest.heard(from, message)) this.#announce()
     this.#decide({ type: "message", from, message })
   }
 
   #peer(id: MemberId, up: boolean): void {
+    this.#sleep.look()
     this.#peers.set(id, up)
-    if (up) {
-      const { epoch, pair } = this.#replica.state
-      this.#parts.transport?.send(id, { type: "newest", epoch, generation: pair?.generation ?? 0 })
-    }
+    if (up) this.#newest.tell([id])
     this.#driver.input({ type: "peer", id, up })
     this.#emit({ type: "member", id, connected: up })
+  }
+
+  /** Nothing that this member knew before its sleep counts for news: neither who leads nor what its turn may do. */
+  #resumed(): void {
+    this.#decide({ type: "resumed" })
+    this.#driver.input({ type: "resumed" })
+    this.#parts.transport?.kick()
   }
 
   // -- what others see -------------------------------------------------------------------------------------------------
@@ -426,6 +454,7 @@ class Cluster implements Coordinator {
       this.#leader = leader
       this.#decide({ type: "leader", leader })
     }
+    if (this.#sleep.heardAgain(this.#driver.status)) this.#decide({ type: "caught-up" })
     this.#submissions.progress()
     this.#watchStage()
   }
@@ -434,7 +463,7 @@ class Cluster implements Coordinator {
     const { term, quorum } = this.#driver.status
     return deriveStage({
       state: this.#replica.state,
-      wallMs: this.#parts.clock.wallMs(),
+      wallMs: this.#server.nowMs(),
       quorum,
       settled: term > 0 && this.#settledTerm === term,
       demanding: this.#agent.demanding,
@@ -445,7 +474,7 @@ class Cluster implements Coordinator {
   /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
   #watchStage(): void {
     if (this.#listeners.size === 0 || this.#closed) return
-    this.#stages.look(this.#replica.token?.expiresAtMs ?? null)
+    this.#stages.look(this.#replica.token?.endsAtUptimeMs ?? null)
   }
 
   #emit(event: CoordinatorEvent): void {

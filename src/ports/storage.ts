@@ -2,8 +2,8 @@
 
 import type { Persisted, Write } from "../core/raft/types.ts"
 
-/** Names of the blobs. `view`: the newest committed pair for readers without a host. */
-export type BlobName = "identity" | "genesis" | "view" | "profile"
+/** Names of the blobs. `view`: the newest committed pair for readers without a host. `clock`: the server's time. */
+export type BlobName = "identity" | "genesis" | "view" | "profile" | "clock"
 
 /**
  * One profile's `state.db`. Every method is synchronous and durable when it returns.

@@ -67,6 +67,8 @@ export interface SimulatedMember {
   /** The machine sleeps and wakes. */
   sleep(): void
   wake(): void
+  /** Somebody sets the wall clock of the machine, whether or not a process runs. */
+  jumpWall(ms: number): void
 }
 
 export interface World {
@@ -85,6 +87,8 @@ export interface World {
   runUntil(ms: number): Promise<void>
 }
 
+/** The server's clock at the world's time 0. */
+const SERVER_START_MS = 1_800_000_000_000
 const CLUSTER = "5eed".repeat(8)
 /** Longest wait of a courier for an answer. */
 const POST_TIMEOUT_MS = 120_000
@@ -169,7 +173,8 @@ class Profile implements SimulatedMember {
   readonly #identity: Identity
   readonly #infos: readonly MemberInfo[]
   readonly #lock = new SimulatedLock()
-  readonly #wallOffsetMs: number
+  #wallOffsetMs: number
+  #bootedAtMs = 0
   #host: Host | null = null
   /** Names the running process; null: none. */
   #life: object | null = null
@@ -182,7 +187,7 @@ class Profile implements SimulatedMember {
     this.#identity = identity
     this.#infos = infos
     this.id = infos[at]?.id ?? ""
-    this.#wallOffsetMs = 1_800_000_000_000 + Math.round(between(world.options.random, -500, 500))
+    this.#wallOffsetMs = SERVER_START_MS + Math.round(between(world.options.random, -500, 500))
     const voters = infos.map(({ id }) => id).toSorted()
     this.disk.openStorage().bootstrap({
       hard: { term: 0, votedFor: null },
@@ -198,7 +203,10 @@ class Profile implements SimulatedMember {
   start(): void {
     if (this.#host !== null) return
     const { options, scheduler, network } = this.#world
-    const clock = memberClock(scheduler, { wallOffsetMs: this.#wallOffsetMs })
+    const clock = memberClock(scheduler, {
+      wallOffsetMs: this.#wallOffsetMs,
+      bootedAtMs: this.#bootedAtMs,
+    })
     const life = {}
     const coordinator = clusterCoordinator({
       self: this.id,
@@ -241,6 +249,7 @@ class Profile implements SimulatedMember {
   crashMachine(): void {
     this.crash()
     this.#machineLife += 1
+    this.#bootedAtMs = this.#world.scheduler.nowMs
     this.disk.crash()
     this.#lock.holder = null
     this.carrying = 0
@@ -260,6 +269,11 @@ class Profile implements SimulatedMember {
     this.#world.network.resume(this.id)
   }
 
+  jumpWall(ms: number): void {
+    this.#wallOffsetMs += ms
+    this.#host?.clock.jumpWall(ms)
+  }
+
   /** Random bytes from the seed, everything else as in production. */
   #crypto(): Crypto {
     const { random } = this.#world.options
@@ -271,17 +285,19 @@ class Profile implements SimulatedMember {
 
   /** A disk that kills its process takes the application with it. */
   #watched(storage: Storage, life: object): Storage {
+    const perform = (write: () => void): void => {
+      if (this.#life !== life) throw new SimulatedCrash("another life")
+      try {
+        write()
+      } catch (error) {
+        if (error instanceof SimulatedCrash) this.crash()
+        throw error
+      }
+    }
     return {
       ...storage,
-      commit: (write) => {
-        if (this.#life !== life) throw new SimulatedCrash("another life")
-        try {
-          storage.commit(write)
-        } catch (error) {
-          if (error instanceof SimulatedCrash) this.crash()
-          throw error
-        }
-      },
+      commit: (write) => perform(() => storage.commit(write)),
+      writeBlob: (name, bytes) => perform(() => storage.writeBlob(name, bytes)),
     }
   }
 
@@ -299,7 +315,8 @@ class Profile implements SimulatedMember {
   #send(life: object): SendExchange {
     return (request, { claim }) =>
       new Promise((resolve) => {
-        const trip = new Trip(this.#world, request.body, claim, resolve)
+        const wallMs = (): number => Math.round(this.#world.scheduler.nowMs + this.#wallOffsetMs)
+        const trip = new Trip(this.#world, request.body, { claim, resolve, wallMs })
         trip.answered = (token) => (this.answered = token)
         const machine = this.#machineLife
         // Whoever waits for the answer must still live: the machine, and the application unless the courier outlives it.
@@ -314,28 +331,27 @@ class Profile implements SimulatedMember {
   }
 }
 
+interface Sender {
+  readonly claim: () => boolean
+  readonly resolve: (exchange: Exchange) => void
+  readonly wallMs: () => number
+}
+
 /** One POST on its way: connect, claim, there, back. */
 class Trip {
   alive: () => boolean = () => true
   answered: (refreshToken: string | null) => void = () => {}
   readonly #world: Simulation
   readonly #refreshToken: string
-  readonly #claim: () => boolean
-  readonly #resolve: (exchange: Exchange) => void
+  readonly #sender: Sender
   readonly #startedAtMs: number
   #over: () => void = () => {}
 
-  constructor(
-    world: Simulation,
-    refreshToken: string,
-    claim: () => boolean,
-    resolve: (exchange: Exchange) => void,
-  ) {
+  constructor(world: Simulation, refreshToken: string, sender: Sender) {
     this.#world = world
     this.#refreshToken = refreshToken
-    this.#claim = claim
-    this.#resolve = resolve
-    this.#startedAtMs = 1_800_000_000_000 + world.scheduler.nowMs
+    this.#sender = sender
+    this.#startedAtMs = sender.wallMs()
   }
 
   start(over: () => void): void {
@@ -349,7 +365,7 @@ class Trip {
     if (random() < this.#world.route.refused) return this.#fail("connect", "ECONNREFUSED")
     let claimed = false
     try {
-      claimed = this.#claim()
+      claimed = this.#sender.claim()
     } catch {
       // The journal failed: nothing is sent.
     }
@@ -368,11 +384,15 @@ class Trip {
     if (options.random() < route.replyLost) return this.#timeOut()
     const next = /"refresh_token":"([^"]+)"/.exec(body)?.[1]
     if (next !== undefined) coming.add(next)
+    const date = new Date(SERVER_START_MS + scheduler.nowMs).toUTCString()
     this.#after([1, 80], () => {
       if (next !== undefined) coming.delete(next)
       if (!this.alive()) return this.#over()
       this.answered(next ?? null)
-      const headers: [string, string][] = [["content-type", "application/json"]]
+      const headers: [string, string][] = [
+        ["content-type", "application/json"],
+        ["date", date],
+      ]
       if (retryAfterSeconds !== null) headers.push(["retry-after", String(retryAfterSeconds)])
       this.#finish({
         connected: true,
@@ -403,9 +423,9 @@ class Trip {
   }
 
   #finish(end: Omit<Exchange, "startedAtMs" | "finishedAtMs">): void {
-    const finishedAtMs = 1_800_000_000_000 + this.#world.scheduler.nowMs
+    const finishedAtMs = this.#sender.wallMs()
     this.#over()
-    this.#resolve({ ...end, startedAtMs: this.#startedAtMs, finishedAtMs })
+    this.#sender.resolve({ ...end, startedAtMs: this.#startedAtMs, finishedAtMs })
   }
 
   #after([min, max]: readonly [number, number], then: () => void): void {

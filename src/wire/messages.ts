@@ -7,7 +7,7 @@ import { z } from "zod"
 import type { Entry, RaftMessage, Snapshot } from "../core/raft/types.ts"
 import type { WireMessage } from "../ports/transport.ts"
 import { pack, unpack } from "./pack.ts"
-import { check, config, count, ENTRY_BYTES_MAX, everyTypeOf, bytes, id } from "./schemas.ts"
+import { check, config, count, ENTRY_BYTES_MAX, everyTypeOf, bytes, id, millis } from "./schemas.ts"
 
 /** Version of everything in this file and in entries.ts; peers of another one are turned away. */
 export const WIRE_VERSION = 1
@@ -96,11 +96,15 @@ const raft = everyTypeOf<RaftMessage>()(
   ]),
 )
 
-const peer = z.strictObject({
-  type: z.literal(["demand", "offer", "newest"]),
-  epoch: count,
-  generation: count,
-})
+const peer = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal(["demand", "offer"]), epoch: count, generation: count }),
+  z.strictObject({
+    type: z.literal("newest"),
+    epoch: count,
+    generation: count,
+    serverMs: millis.nullable(),
+  }),
+])
 
 const message = everyTypeOf<WireMessage>()(
   z.discriminatedUnion("type", [z.strictObject({ type: z.literal("raft"), message: raft }), peer]),

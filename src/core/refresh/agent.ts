@@ -63,6 +63,8 @@ export type AgentInput =
   | { readonly type: "kept"; readonly results: readonly ResultEntry[] }
   /** An entry of the current term was applied: this run knows what its cluster knew when it joined. */
   | { readonly type: "caught-up" }
+  /** The machine slept: what this run knew of its cluster is old until the next `caught-up`. */
+  | { readonly type: "resumed" }
   | { readonly type: "settled"; readonly key: string; readonly result: Settlement }
   | { readonly type: "wake" }
 
@@ -192,6 +194,9 @@ export class Agent {
         return
       case "caught-up":
         this.#caughtUp = true
+        return
+      case "resumed":
+        this.#caughtUp = false
         return
       case "settled":
         return this.#settled(input.key, input.result, at)
