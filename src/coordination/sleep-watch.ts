@@ -56,11 +56,14 @@ export class SleepWatch {
 
   /** @param lateMs how late a timer fired. */
   look(lateMs = 0): void {
-    const aheadMs = this.clock.uptimeMs() - this.clock.nowMs()
-    const slept = aheadMs - this.#aheadMs > SLEPT_MS || lateMs > LATE_MS
+    const uptimeMs = this.clock.uptimeMs()
+    const aheadMs = uptimeMs - this.clock.nowMs()
+    // Of all the timers that one sleep makes late the first tells.
+    const isLate = lateMs > LATE_MS && uptimeMs - lateMs > this.#wokeAtMs
+    const slept = isLate || aheadMs - this.#aheadMs > SLEPT_MS
     this.#aheadMs = aheadMs
     if (!slept) return
-    this.#wokeAtMs = this.clock.uptimeMs()
+    this.#wokeAtMs = uptimeMs
     this.#deafSinceMs = this.clock.nowMs()
     this.#slept()
   }
@@ -69,7 +72,8 @@ export class SleepWatch {
     let cancel: () => void = () => {}
     let cancelled = false
     const arm = (): void => {
-      const stepMs = Math.min(atMs, clock.nowMs() + STEP_MS)
+      const nowMs = clock.nowMs()
+      const stepMs = Math.max(nowMs, Math.min(atMs, nowMs + STEP_MS))
       cancel = clock.timer(stepMs, () => {
         this.look(clock.nowMs() - stepMs)
         // What a sleep changes may have made this timer needless.
