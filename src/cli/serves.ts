@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto"
 
-import type { Token } from "../session/types.ts"
+import type { CachedToken } from "../session/cached.ts"
 
 export interface Wish {
   readonly minTtlMs: number
@@ -13,8 +13,8 @@ export interface Wish {
 }
 
 /** True when `token` need not be refreshed for this caller. */
-export function serves(token: Token, wish: Wish, nowMs: number): boolean {
-  const leftMs = token.expiresAt - nowMs
+export function serves(token: CachedToken, wish: Wish): boolean {
+  const { leftMs } = token
   return leftMs > 0 && leftMs >= wish.minTtlMs && !isRejected(token.accessToken, wish.rejected)
 }
 

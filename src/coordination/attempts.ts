@@ -11,6 +11,7 @@ import type {
   PreparedRequest,
   TokenResponse,
 } from "../core/oauth/types.ts"
+import { clockOffsetOf } from "../core/oauth/clock-offset.ts"
 import type { AloneEnd } from "../core/refresh/alone.ts"
 import { allowsTakeover } from "../core/refresh/policy.ts"
 import { resultStatement } from "../core/refresh/statement.ts"
@@ -25,15 +26,15 @@ import {
   type ResultEntry,
   type Turn,
 } from "../core/refresh/types.ts"
-import type { Clock } from "../ports/clock.ts"
 import type { Courier } from "../ports/courier.ts"
 import type { Crypto, Identity, Keyring } from "../ports/sealer.ts"
 import type { TokenEndpoint } from "../ports/token-endpoint.ts"
 import { boxContext, type Replica } from "./replica.ts"
+import type { Reading, ServerClock } from "./server-clock.ts"
 
 export interface AttemptParts {
   readonly self: MemberId
-  readonly clock: Clock
+  readonly server: ServerClock
   readonly courier: Courier
   readonly crypto: Crypto
   readonly identity: Identity
@@ -134,10 +135,11 @@ export class Attempts {
     // Discovery takes its time, and a logout or another's pair may have come meanwhile.
     const { state } = replica
     if (state.turn?.number !== turn.number || state.pair !== head) return this.judge(turn)
+    const went = this.#parts.server.read()
     const result = await courier.carry(key, request)
     switch (result.type) {
       case "answered":
-        return this.#judged(turn, head, result.exchange, key.attempt)
+        return this.#judged(turn, head, { exchange: result.exchange, went }, key.attempt)
       case "unsent":
         return result
       case "in-doubt":
@@ -164,8 +166,9 @@ export class Attempts {
     for (const { key, exchange } of courier.kept()) {
       if (key.parent !== head.lineage || key.generation !== head.generation) continue
       const outcome = await endpoint.interpret(exchange)
-      const sent = { sends: sendsOf(key.attempt), sentAtMs: exchange.startedAtMs }
-      if (outcome.type === "granted") return this.#granted(turn, head, exchange, outcome, key)
+      const trip = { exchange, went: null }
+      const sent = { sends: sendsOf(key.attempt), sentAtMs: sentAtMs(this.#parts.server, trip) }
+      if (outcome.type === "granted") return this.#granted(turn, head, trip, outcome, key)
       if (outcome.type === "rejected") return this.#report(turn, this.#told(outcome, sent))
       if (!maybeSpent(outcome)) open -= 1
     }
@@ -204,7 +207,7 @@ export class Attempts {
       const sends = sendsOf(attempt)
       return this.#report(turn, this.#doubt("record_unreadable", { spent: true, sends }))
     }
-    return this.#judged(turn, head, kept.exchange, attempt)
+    return this.#judged(turn, head, { exchange: kept.exchange, went: null }, attempt)
   }
 
   /** Spends a pair's refresh token without a turn. Resolves always. */
@@ -227,6 +230,7 @@ export class Attempts {
       return ended({ type: "unsent", cause: "prepare_failed" })
     }
     const key = { ...first, attempt: courier.latest(first) + 1 }
+    const went = this.#parts.server.read()
     const carried = await courier.carry(key, request)
     if (carried.type !== "answered") return ended(carried)
     const outcome = await endpoint.interpret(carried.exchange)
@@ -235,10 +239,10 @@ export class Attempts {
         return ended({ type: "rejected", cause: "wrong_identity" })
       return {
         end: null,
-        result: this.#result(pair, carried.exchange, outcome.tokens, key, sends > 0),
+        result: this.#result(pair, { ...carried, went }, outcome.tokens, key, sends > 0),
       }
     }
-    const atMs = this.#parts.clock.wallMs()
+    const atMs = this.#parts.server.nowMs()
     const { cause } = outcome
     if (outcome.type !== "retry-later") return ended({ type: endOf(outcome), cause })
     if (outcome.maybeSpent) return ended({ type: "in-doubt", cause })
@@ -273,7 +277,7 @@ export class Attempts {
         const outcome = await endpoint.interpret(exchange)
         if (outcome.type === "rejected") refused.push(from.lineage)
         if (outcome.type !== "granted" || isForeign(from, outcome.tokens)) continue
-        const result = this.#result(from, exchange, outcome.tokens, key, replaced)
+        const result = this.#result(from, { exchange, went: null }, outcome.tokens, key, replaced)
         results.push(result)
         tail = result.pair
         break
@@ -282,39 +286,40 @@ export class Attempts {
     return { results, refused }
   }
 
-  async #judged(turn: Turn, head: Pair, exchange: Exchange, attempt: number): Promise<Attempted> {
+  async #judged(turn: Turn, head: Pair, trip: Trip, attempt: number): Promise<Attempted> {
     const endpoint = this.#parts.endpoint()
-    const sent = { sends: sendsOf(attempt), sentAtMs: exchange.startedAtMs }
+    const { exchange } = trip
+    const sent = { sends: sendsOf(attempt), sentAtMs: sentAtMs(this.#parts.server, trip) }
     if (endpoint === null) {
       return this.#report(turn, this.#doubt("no_provider", { ...sent, spent: true }))
     }
     const outcome = await endpoint.interpret(exchange)
     if (outcome.type !== "granted") return this.#report(turn, this.#told(outcome, sent))
-    return this.#granted(turn, head, exchange, outcome, keyOf(head, turn.number, attempt))
+    return this.#granted(turn, head, trip, outcome, keyOf(head, turn.number, attempt))
   }
 
   /** Another account's pair is never stored: the token is spent all the same. */
   #granted(
     turn: Turn,
     head: Pair,
-    exchange: Exchange,
+    trip: Trip,
     { tokens }: Extract<Outcome, { type: "granted" }>,
     key: AttemptKey,
   ): Attempted {
     if (isForeign(head, tokens)) {
       const sends = sendsOf(key.attempt)
-      const sentAtMs = exchange.startedAtMs
-      return this.#report(turn, this.#doubt("wrong_identity", { spent: true, sends, sentAtMs }))
+      const known = { spent: true, sends, sentAtMs: sentAtMs(this.#parts.server, trip) }
+      return this.#report(turn, this.#doubt("wrong_identity", known))
     }
-    return this.#result(head, exchange, tokens, key, turn.replaces !== null)
+    return this.#result(head, trip, tokens, key, turn.replaces !== null)
   }
 
   #told(
     outcome: Exclude<Outcome, { type: "granted" }>,
-    sent: { readonly sends: number; readonly sentAtMs: number },
+    sent: { readonly sends: number; readonly sentAtMs: number | null },
   ): Report {
     const { cause } = outcome
-    const atMs = this.#parts.clock.wallMs()
+    const atMs = this.#parts.server.nowMs()
     // What a second send met says nothing of the first; only a refusal does, since nobody else can have spent the token.
     if (sent.sends > 1 && outcome.type !== "rejected") return this.#doubt(cause, sent)
     switch (outcome.type) {
@@ -340,11 +345,11 @@ export class Attempts {
     known: {
       readonly sends: number
       readonly spent?: boolean
-      readonly sentAtMs?: number
+      readonly sentAtMs?: number | null
     },
   ): Report {
     const { sends, spent = false, sentAtMs = null } = known
-    return { type: "in-doubt", cause, spent, atMs: this.#parts.clock.wallMs(), sentAtMs, sends }
+    return { type: "in-doubt", cause, spent, atMs: this.#parts.server.nowMs(), sentAtMs, sends }
   }
 
   #report(turn: Turn, report: Report): ReportEntry {
@@ -353,12 +358,14 @@ export class Attempts {
 
   #result(
     head: Pair,
-    exchange: Exchange,
+    trip: Trip,
     tokens: TokenResponse,
     key: AttemptKey,
     replaced: boolean,
   ): ResultEntry {
-    const { crypto, identity, replica, self } = this.#parts
+    const { crypto, identity, replica, self, server } = this.#parts
+    // A grant only: with its pair the times of the old one, told by the old clock, are gone as well.
+    server.learn(trip.exchange, trip.went)
     const { clusterId } = replica.state
     // Omitted means kept (RFC 6749 §5.1, §6): the same refresh token, the same scope.
     const refreshToken = tokens.refreshToken ?? replica.refreshToken(head)
@@ -372,7 +379,7 @@ export class Attempts {
         scope: tokens.scope ?? head.scope,
         subject: tokens.subject ?? head.subject,
       },
-      issuedAtMs: exchange.startedAtMs,
+      issuedAtMs: issuedAtMs(server, trip),
       resent: key.attempt > 1 || replaced,
       by: self,
     })
@@ -380,6 +387,30 @@ export class Attempts {
     const statement = Buffer.from(resultStatement(clusterId, pair, turn), "utf8")
     return { type: "result", pair, turn, signature: identity.sign(statement) }
   }
+}
+
+/** An exchange, and when it was begun if that was in this run; otherwise only its own wall-clock times are known. */
+interface Trip {
+  readonly exchange: Exchange
+  readonly went: Reading | null
+}
+
+/** When its request may have left, by the server's clock; null: nobody knows. */
+function sentAtMs(server: ServerClock, { exchange, went }: Trip): number | null {
+  return went === null
+    ? server.fromWall(exchange.startedAtMs)
+    : Math.round(server.at(went.uptimeMs))
+}
+
+/** What its pair's life counts from. A record whose times mean nothing any more has only the server's own Date. */
+function issuedAtMs(server: ServerClock, trip: Trip): number {
+  const { startedAtMs } = trip.exchange
+  const known = sentAtMs(server, trip)
+  if (known !== null) return known
+  const told = clockOffsetOf(trip.exchange)
+  const { wallMs } = server.read()
+  const offsetMs = told === null ? server.nowMs() - wallMs : told.offsetMs
+  return Math.max(0, Math.min(Math.round(startedAtMs + offsetMs), server.nowMs()))
 }
 
 /** The first attempt is one send, any later one that left is the second: a third is never made. */

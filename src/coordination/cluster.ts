@@ -41,9 +41,13 @@ import { Account } from "./account.ts"
 import { Attempts } from "./attempts.ts"
 import { Conduct } from "./conduct.ts"
 import { RaftDriver } from "./driver.ts"
+import { Newest } from "./newest.ts"
 import { Peers } from "./peers.ts"
 import { Records } from "./records.ts"
 import { Replica } from "./replica.ts"
+import { sameToken } from "./guest.ts"
+import { ServerClock } from "./server-clock.ts"
+import { SleepWatch } from "./sleep-watch.ts"
 import { StageWatch } from "./stage-watch.ts"
 import { Submissions } from "./submissions.ts"
 
@@ -89,10 +93,13 @@ class Cluster implements Coordinator {
   readonly #agent: Agent
   readonly #driver: RaftDriver
   readonly #peers: Peers
+  readonly #newest: Newest
   readonly #submissions: Submissions
   readonly #account: Account
   readonly #records: Records
   readonly #stages: StageWatch
+  readonly #server: ServerClock
+  readonly #sleep: SleepWatch
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
   readonly #run: string
   #sequence = 0
@@ -111,7 +118,9 @@ class Cluster implements Coordinator {
   #announced: CurrentToken | null = null
   #head: Pair | null = null
 
-  constructor(parts: ClusterParts) {
+  constructor(given: ClusterParts) {
+    this.#sleep = new SleepWatch(given.clock, () => this.#resumed())
+    const parts = { ...given, clock: this.#sleep.clock }
     this.#parts = parts
     const { self, clock, random, crypto } = parts
     const persisted = parts.storage.load()
@@ -119,11 +128,14 @@ class Cluster implements Coordinator {
       throw new QuorateError("STORE_UNUSABLE", "store", "the store was never initialised")
     }
     this.#run = Buffer.from(crypto.randomBytes(9)).toString("base64url")
-    this.#replica = new Replica(parts, parts.clusterId, parts.members)
+    const server = (this.#server = new ServerClock(clock, parts.storage))
+    this.#replica = new Replica({ ...parts, server }, parts.clusterId, parts.members)
     this.#replica.restore(persisted.snapshot.data)
     this.#announced = this.#replica.token
     this.#head = this.#replica.state.pair
-    this.#peers = new Peers(self, clock)
+    const peers = (this.#peers = new Peers(self, clock))
+    const [sleep, replica] = [this.#sleep, this.#replica]
+    this.#newest = new Newest({ ...parts, peers, replica, server, sleep })
     this.#stages = new StageWatch(
       clock,
       () => this.#stage(),
@@ -136,7 +148,7 @@ class Cluster implements Coordinator {
     )
     this.#account = new Account(parts, this.#replica, this.#submissions)
     this.#agent = new Agent(parts, this.#replica.state, random, clock.nowMs())
-    const shared = { ...parts, replica: this.#replica, endpoint: () => this.#provider() }
+    const shared = { ...parts, server, replica: this.#replica, endpoint: () => this.#provider() }
     this.#records = new Records(shared)
     this.#conduct = new Conduct({
       ...shared,
@@ -168,6 +180,7 @@ class Cluster implements Coordinator {
     })
     this.#driver.input({ type: "wake" })
     this.#decide({ type: "wake" })
+    this.#tidyLater()
     await this.#conduct.offerFound()
   }
 
@@ -200,8 +213,10 @@ class Cluster implements Coordinator {
     return this.#account.configure(settings, clientSecret)
   }
 
-  login(login: LoginTokens): Promise<CurrentToken> {
-    return this.#account.login(login)
+  login({ tokens, issuedAtMs }: LoginTokens): Promise<CurrentToken> {
+    // First the time, then the pair whose life counts by it: a peer with another clock must not find it old.
+    this.#newest.tell(this.#peers.connected(), true)
+    return this.#account.login({ tokens, issuedAtMs: this.#server.byWall(issuedAtMs) })
   }
 
   logout(): Promise<void> {
@@ -225,6 +240,7 @@ class Cluster implements Coordinator {
     const { state } = this.#replica
     const raft = this.#driver.status
     const at = this.#now()
+    const wallMs = this.#parts.clock.wallMs()
     const { stage, cause, sinceMs } = this.#stages.current()
     const trying = this.#agent.demanding && stage !== "relogin"
     const held = trying ? this.#agent.heldUntil(at) : null
@@ -236,13 +252,13 @@ class Cluster implements Coordinator {
       stage,
       cause,
       sinceMs,
-      nextAttemptAtMs: held === null ? null : Math.round(at.wall + held - at.now),
+      nextAttemptAtMs: held === null ? null : Math.round(wallMs + held - at.now),
       generation: (this.#agent.ahead ?? state.pair)?.generation ?? 0,
       epoch: state.epoch,
       expiresAtMs: token?.expiresAtMs ?? null,
       quorum: raft.quorum && this.#stopped === null,
       leader: raft.leader,
-      leaderSeenAtMs: seen === null ? null : Math.round(at.wall - (at.now - seen)),
+      leaderSeenAtMs: seen === null ? null : Math.round(wallMs - (at.now - seen)),
       holder: state.turn?.holder ?? state.refused?.suspects[0] ?? null,
       role: learner ? "learner" : role,
       members: this.#peers.list(state, raft.config),
@@ -298,9 +314,12 @@ class Cluster implements Coordinator {
   /** Tells callers of a new token, once: the head's, or one that is used before the log has it. */
   #announce(): void {
     const token = this.token()
-    if (token?.accessToken === this.#announced?.accessToken) return
+    const { endsAtUptimeMs } = token ?? {}
+    if (sameToken(token, this.#announced) && endsAtUptimeMs === this.#announced?.endsAtUptimeMs)
+      return
     this.#announced = token
     this.#emit({ type: "token", token })
+    this.#tidyLater()
   }
 
   /** Tells callers and peers of a new head. */
@@ -309,13 +328,12 @@ class Cluster implements Coordinator {
     if (head === this.#head) return
     this.#head = head
     this.#announce()
-    const { epoch, pair } = this.#replica.state
-    const generation = pair?.generation ?? 0
-    for (const id of this.#peers.connected()) {
-      this.#parts.transport?.send(id, { type: "newest", epoch, generation })
-    }
-    const { clock } = this.#parts
+    this.#newest.tell(this.#peers.connected())
     this.#untidy = true
+  }
+
+  #tidyLater(): void {
+    const { clock } = this.#parts
     this.#cancelTidying()
     this.#cancelTidying = clock.timer(clock.nowMs() + TIDY_AFTER_MS, () => this.#tidy())
   }
@@ -325,9 +343,11 @@ class Cluster implements Coordinator {
    * made history let go of their answers. All of it syncs, so it comes after the callers and the acknowledgements.
    */
   #tidy(): void {
-    if (!this.#untidy || this.#closed || this.#stopped !== null) return
-    this.#untidy = false
+    if (this.#closed || this.#stopped !== null) return
     try {
+      this.#server.save()
+      if (!this.#untidy) return
+      this.#untidy = false
       this.#compact()
       if (this.#records.settle()) void this.#conduct.offerFound()
     } catch (error) {
@@ -352,11 +372,12 @@ class Cluster implements Coordinator {
   // -- the agent -------------------------------------------------------------------------------------------------------
 
   #now(): Instant {
-    return { now: this.#parts.clock.nowMs(), wall: this.#parts.clock.wallMs() }
+    return { now: this.#parts.clock.nowMs(), wall: this.#server.nowMs() }
   }
 
   #decide(input: AgentInput): void {
     if (this.#closed || this.#stopped !== null) return
+    this.#sleep.look()
     try {
       for (const effect of this.#agent.step(input, this.#now())) this.#conduct.perform(effect)
     } catch (error) {
@@ -383,25 +404,34 @@ class Cluster implements Coordinator {
   // -- peers -----------------------------------------------------------------------------------------------------------
 
   #message(from: MemberId, message: WireMessage): void {
+    this.#sleep.look()
     this.#peers.heard(from)
     if (message.type === "raft") {
       this.#driver.input({ type: "message", from, message: message.message })
       return
     }
-    if (message.type === "newest") this.#peers.newest(from, message)
+    if (message.type === "newest" && this.#newest.heard(from, message)) {
+      this.#ahead = null
+      this.#announce()
+    }
     // Whoever shows a pair proves that its holder received it; the log is not asked here.
     if (message.type === "show" && !this.#replica.verifies(message.result)) return
     this.#decide({ type: "message", from, message })
   }
 
   #peer(id: MemberId, up: boolean): void {
+    this.#sleep.look()
     this.#peers.set(id, up)
-    if (up) {
-      const { epoch, pair } = this.#replica.state
-      this.#parts.transport?.send(id, { type: "newest", epoch, generation: pair?.generation ?? 0 })
-    }
+    if (up) this.#newest.tell([id])
     this.#driver.input({ type: "peer", id, up })
     this.#emit({ type: "member", id, connected: up })
+  }
+
+  /** Nothing that this member knew before its sleep counts for news: neither who leads nor what its turn may do. */
+  #resumed(): void {
+    this.#decide({ type: "resumed" })
+    this.#driver.input({ type: "resumed" })
+    this.#parts.transport?.kick()
   }
 
   // -- what others see -------------------------------------------------------------------------------------------------
@@ -412,6 +442,7 @@ class Cluster implements Coordinator {
       this.#leader = leader
       this.#decide({ type: "leader", leader })
     }
+    if (this.#sleep.heardAgain(this.#driver.status)) this.#decide({ type: "caught-up" })
     this.#submissions.progress()
     this.#account.progress(this.#driver.status.quorum)
     this.#watchStage()
@@ -425,7 +456,7 @@ class Cluster implements Coordinator {
     return deriveStage({
       state: pair === state.pair ? state : { ...state, pair },
       trouble: this.#agent.trouble,
-      wallMs: this.#parts.clock.wallMs(),
+      wallMs: this.#server.nowMs(),
       quorum,
       settled: term > 0 && this.#settledTerm === term,
       demanding: this.#agent.demanding,
@@ -436,7 +467,7 @@ class Cluster implements Coordinator {
   /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
   #watchStage(): void {
     if (this.#listeners.size === 0 || this.#closed) return
-    this.#stages.look(this.token()?.expiresAtMs ?? null)
+    this.#stages.look(this.token()?.endsAtUptimeMs ?? null)
   }
 
   #emit(event: CoordinatorEvent): void {

@@ -112,7 +112,7 @@ class Guest implements Coordinator {
     this.#look()
     const since = this.#parts.link.waitingSinceMs
     const silent = since !== null && performance.now() - since > SILENT_AFTER_MS
-    return derived(this.#view.status, this.#parts.clock.wallMs(), silent ? "host_silent" : null)
+    return derived(this.#view, this.#parts.clock, silent ? "host_silent" : null)
   }
 
   subscribe(listener: (event: CoordinatorEvent) => void): () => void {
@@ -172,22 +172,26 @@ export function sameToken(a: CurrentToken | null, b: CurrentToken | null): boole
   return a.accessToken === b.accessToken && a.epoch === b.epoch && a.generation === b.generation
 }
 
+/** True while the token serves. The wall clock may be set; what was told in one run of the machine holds only in that. */
+export function isValid(token: CurrentToken | null, clock: Clock): boolean {
+  return token !== null && clock.uptimeMs() < token.endsAtUptimeMs
+}
+
 /**
  * A status that was told some time ago, as it must read now: a token that has ended since is not ready, and without word
  * from a host (`trouble` says why) nothing is known of the quorum.
  */
 export function derived(
-  told: ClusterStatus,
-  wallMs: number,
+  { status: told, token }: { readonly status: ClusterStatus; readonly token: CurrentToken | null },
+  clock: Clock,
   trouble: string | null,
 ): ClusterStatus {
   const { stage, cause, expiresAtMs } = told
   const known = trouble === null ? told : { ...told, quorum: false, leader: null }
   if (stage === "relogin" && trouble === null) return known
-  const valid = expiresAtMs !== null && wallMs < expiresAtMs
-  if (valid && stage !== "relogin") return { ...known, cause: trouble ?? cause }
+  if (isValid(token, clock) && stage !== "relogin") return { ...known, cause: trouble ?? cause }
   const sinceMs =
-    stage === "ready" || stage === "refreshing" ? (expiresAtMs ?? wallMs) : told.sinceMs
+    stage === "ready" || stage === "refreshing" ? (expiresAtMs ?? clock.wallMs()) : told.sinceMs
   if (trouble !== null) return { ...known, stage: "connecting", cause: trouble, sinceMs }
   if (stage !== "ready") return known
   // What nobody had to see while the token was valid is now the reason why there is none.

@@ -21,11 +21,13 @@ import type { AppEntry } from "../core/raft/types.ts"
 import type { CurrentToken } from "../ports/coordinator.ts"
 import type { BoxContext, Crypto, Identity, Keyring } from "../ports/sealer.ts"
 import { decodeEntry, decodeState, encodeState } from "../wire/entries.ts"
+import type { ServerClock } from "./server-clock.ts"
 
 export interface ReplicaParts {
   readonly self: MemberId
   readonly crypto: Crypto
   readonly identity: Identity
+  readonly server: ServerClock
 }
 
 export interface Applied {
@@ -77,6 +79,11 @@ export class Replica {
   /** The head, opened; null when there is none or this member may not open it. */
   get token(): CurrentToken | null {
     return this.#token
+  }
+
+  /** The member has learnt another time from a peer: the head's end is another by the machine's clocks. */
+  retime(): void {
+    this.#token = this.open(this.#state.pair)
   }
 
   /** Null: the entry is not one of ours and changed nothing. */
@@ -133,10 +140,14 @@ export class Replica {
       JSON.parse(Buffer.from(this.keyring.open(pair.accessBox, context)).toString("utf8")),
     )
     if (!isTokens(tokens)) return null
+    const { server } = this.#parts
+    const endsAtUptimeMs = server.uptimeAt(expiresAtMs(pair))
+    const { wallMs, uptimeMs } = server.read()
     return {
       accessToken: tokens.accessToken,
       tokenType: tokens.tokenType,
-      expiresAtMs: expiresAtMs(pair),
+      expiresAtMs: Math.round(wallMs + endsAtUptimeMs - uptimeMs),
+      endsAtUptimeMs,
       generation: pair.generation,
       epoch: pair.epoch,
       scope: pair.scope,

@@ -35,14 +35,15 @@ export class StageWatch {
   }
 
   /** Tells of a change, and looks again when the token ends, which no event announces. */
-  look(tokenEndsMs: number | null): void {
+  look(tokenEndsAtUptimeMs: number | null): void {
     const now = this.current()
     const news = this.#told === null || !isSame(this.#told, now)
     this.#told = now
     this.#cancel()
-    const leftMs = (tokenEndsMs ?? 0) - this.#clock.wallMs()
+    const leftMs = (tokenEndsAtUptimeMs ?? 0) - this.#clock.uptimeMs()
     if (leftMs > 0) {
-      this.#cancel = this.#clock.timer(this.#clock.nowMs() + leftMs, () => this.look(tokenEndsMs))
+      const again = (): void => this.look(tokenEndsAtUptimeMs)
+      this.#cancel = this.#clock.timer(this.#clock.nowMs() + leftMs, again)
     }
     if (news) this.#changed()
   }

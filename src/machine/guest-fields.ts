@@ -134,6 +134,7 @@ export function token(value: unknown): CurrentToken {
     accessToken: longText(from["accessToken"], "accessToken"),
     tokenType: text(from["tokenType"], "tokenType"),
     expiresAtMs: finite(from["expiresAtMs"], "expiresAtMs"),
+    endsAtUptimeMs: finite(from["endsAtUptimeMs"], "endsAtUptimeMs"),
     generation: count(from["generation"], "generation"),
     epoch: count(from["epoch"], "epoch"),
     scope: orNull(from["scope"], "scope", scopeText),

@@ -12,8 +12,10 @@ import type { ProviderSettings, TokenResponse } from "../core/oauth/types.ts"
 export interface CurrentToken {
   readonly accessToken: string
   readonly tokenType: string
-  /** Epoch ms. */
+  /** Epoch ms by this machine's wall clock as it was when the token came; for people. */
   readonly expiresAtMs: number
+  /** On the machine's uptime clock, which all its processes share: this alone tells whether the token still serves. */
+  readonly endsAtUptimeMs: number
   readonly generation: Generation
   readonly epoch: Epoch
   readonly scope: string | null
@@ -60,7 +62,7 @@ export type CoordinatorEvent =
 /** What a login brings: the token response, and when its request started. */
 export interface LoginTokens {
   readonly tokens: TokenResponse
-  /** Epoch ms. */
+  /** Epoch ms by this machine's wall clock. */
   readonly issuedAtMs: number
 }
 

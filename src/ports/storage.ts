@@ -2,8 +2,11 @@
 
 import type { Persisted, Write } from "../core/raft/types.ts"
 
-/** Names of the blobs. `view`: the newest pair for readers without a host. `logout`: an epoch that was ended here alone. */
-export type BlobName = "identity" | "genesis" | "view" | "profile" | "logout"
+/**
+ * Names of the blobs. `view`: the newest pair for readers without a host. `logout`: an epoch that was ended here alone.
+ * `clock`: the server's time.
+ */
+export type BlobName = "identity" | "genesis" | "view" | "profile" | "logout" | "clock"
 
 /**
  * One profile's `state.db`. Every method is synchronous and durable when it returns.

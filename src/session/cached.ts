@@ -10,8 +10,14 @@ import { openProfileDirectory } from "../machine/profile.ts"
 import { atRest } from "../seal/at-rest.ts"
 import { sqliteView } from "../storage/sqlite.ts"
 import { notInitialized } from "./record.ts"
+import { systemClock } from "../machine/clock.ts"
 import { publicToken, type Token } from "./types.ts"
-import { openView } from "./view.ts"
+import { leftMs, openView } from "./view.ts"
+
+export interface CachedToken extends Token {
+  /** How long it still lives, as far as can be told without a host; negative: it has ended. */
+  readonly leftMs: number
+}
 
 /**
  * The newest token that a host wrote down, valid or not; null: nobody is logged in. A host writes it a moment after it
@@ -19,7 +25,7 @@ import { openView } from "./view.ts"
  *
  * @throws QuorateError `NOT_INITIALIZED`; kind `store` when the profile's files cannot be used.
  */
-export function readCachedToken(profile: string): Token | null {
+export function readCachedToken(profile: string): CachedToken | null {
   if (statSync(profile, { throwIfNoEntry: false }) === undefined) throw notInitialized(profile)
   const directory = openProfileDirectory(profile)
   const key = readKeyFile(directory.keyFile)
@@ -28,7 +34,7 @@ export function readCachedToken(profile: string): Token | null {
   const bytes = view.readBlob("view")
   if (bytes !== null) {
     const token = openView(bytes, atRest(key))
-    return token && publicToken(token, "cache")
+    return token && { ...publicToken(token, "cache"), leftMs: leftMs(token, systemClock) }
   }
   if (view.readBlob("profile") === null) throw notInitialized(directory.path)
   return null

@@ -7,7 +7,7 @@
 import { serveGuests } from "../machine/host-socket.ts"
 import { systemClock } from "../machine/clock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
-import type { Coordinator } from "../ports/coordinator.ts"
+import type { Coordinator, CurrentToken } from "../ports/coordinator.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { Storage } from "../ports/storage.ts"
 import { sqliteStorage } from "../storage/sqlite.ts"
@@ -98,8 +98,15 @@ function renewView(coordinator: Coordinator, storage: Storage, profile: Profile)
   const bytes = storage.readBlob("view")
   if (token === null && bytes === null) return
   const known = bytes === null ? null : openView(bytes, profile.atRest)
-  if (known?.epoch === token?.epoch && known?.generation === token?.generation) return
+  if (isSame(known, token)) return
   storage.writeBlob("view", sealView(token, profile.atRest))
+}
+
+/** An uptime of the machine's last run means nothing in this one. */
+function isSame(known: CurrentToken | null, token: CurrentToken | null): boolean {
+  if (known === null || token === null) return known === token
+  const isNear = Math.abs(known.endsAtUptimeMs - token.endsAtUptimeMs) < 1_000
+  return known.epoch === token.epoch && known.generation === token.generation && isNear
 }
 
 /** Resolves when this member holds no turn that it may be carrying, or after {@link LINGER_MS}. */

@@ -135,7 +135,7 @@ export class ClusterSession implements Session {
   }
 
   #serves(token: CurrentToken, options: GetTokenOptions): boolean {
-    const left = token.expiresAtMs - this.#parts.clock.wallMs()
+    const left = token.endsAtUptimeMs - this.#parts.clock.uptimeMs()
     return left > 0 && left >= (options.minTtlMs ?? 0) && !isRejected(token, options.rejected)
   }
 

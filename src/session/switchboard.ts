@@ -159,7 +159,7 @@ export class Switchboard implements Coordinator {
 
   status(): ClusterStatus {
     if (this.#current !== null) return this.#current.status()
-    return derived(this.#status, this.#clock.wallMs(), this.#trouble)
+    return derived({ status: this.#status, token: this.#token }, this.#clock, this.#trouble)
   }
 
   subscribe(listener: (event: CoordinatorEvent) => void): () => void {

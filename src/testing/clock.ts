@@ -140,6 +140,8 @@ export interface MemberClockOptions {
   readonly monotoneOffsetMs?: number | undefined
   /** Whether the monotone clock runs on during sleep: macOS and Windows do so, Linux does not. @defaultValue false */
   readonly countsSleep?: boolean | undefined
+  /** World time at which the machine was started: its uptime counts from here. @defaultValue 0 */
+  readonly bootedAtMs?: number | undefined
 }
 
 export interface MemberClock extends Clock {
@@ -167,6 +169,7 @@ export function memberClock(scheduler: Scheduler, options: MemberClockOptions = 
   const timers = new Set<Timer>()
   let wallOffsetMs = options.wallOffsetMs ?? 1_800_000_000_000
   let monotoneOffsetMs = options.monotoneOffsetMs ?? 0
+  const bootedAtMs = options.bootedAtMs ?? 0
   let asleepSinceMs: number | null = null
   let stopped = false
 
@@ -188,6 +191,8 @@ export function memberClock(scheduler: Scheduler, options: MemberClockOptions = 
   return {
     nowMs,
     wallMs: () => Math.round(scheduler.nowMs * rate + wallOffsetMs),
+    uptimeMs: () => (scheduler.nowMs - bootedAtMs) * rate,
+    bootId: () => `boot ${bootedAtMs}`,
     timer(atMs, fire) {
       if (stopped) return () => undefined
       const timer: Timer = { atMs, fire, cancel: () => undefined }

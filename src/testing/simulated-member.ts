@@ -68,6 +68,7 @@ export class Profile implements SimulatedMember {
   readonly #parts: ProfileParts
   readonly #lock = new SimulatedLock()
   #skewMs: number
+  #bootedAtMs = 0
   #host: Host | null = null
   #trip: Trip | null = null
   #asleep = false
@@ -120,7 +121,8 @@ export class Profile implements SimulatedMember {
     const { crypto, identity, clusterId, members, pacing, lastResort, fallback } = this.#parts
     const { drift, countsSleep } = this.#parts.clock
     const wallOffsetMs = WORLD_EPOCH_MS + this.#skewMs
-    const clock = memberClock(scheduler, { wallOffsetMs, drift, countsSleep })
+    const bootedAtMs = this.#bootedAtMs
+    const clock = memberClock(scheduler, { wallOffsetMs, drift, countsSleep, bootedAtMs })
     const life = {}
     this.#sendsLeft = Infinity
     this.#broken = false
@@ -172,6 +174,7 @@ export class Profile implements SimulatedMember {
   crashMachine(): void {
     this.crash()
     this.#endCourier(false)
+    this.#bootedAtMs = this.#world.scheduler.nowMs
     this.disk.crash()
     this.#waking.length = 0
     this.#asleep = false
@@ -222,16 +225,17 @@ export class Profile implements SimulatedMember {
   /** A disk that kills its process takes the application with it. */
   #watched(storage: Storage, life: object): Storage {
     const { watch } = this.#world
+    const perform = (write: () => void): void => {
+      if (this.#life !== life) throw new SimulatedCrash("another life")
+      this.#dying(write, () => this.crash())
+    }
     return {
       ...storage,
       commit: (write) => {
-        if (this.#life !== life) throw new SimulatedCrash("another life")
-        this.#dying(
-          () => storage.commit(write),
-          () => this.crash(),
-        )
+        perform(() => storage.commit(write))
         watch.wrote(this, write)
       },
+      writeBlob: (name, bytes) => perform(() => storage.writeBlob(name, bytes)),
     }
   }
 

@@ -16,6 +16,7 @@ import {
   ENTRY_BYTES_MAX,
   everyTypeOf,
   id,
+  millis,
   SNAPSHOT_BYTES_MAX,
 } from "./schemas.ts"
 
@@ -104,11 +105,11 @@ const raft = everyTypeOf<RaftMessage>()(
   ]),
 )
 
-const peer = z.strictObject({
-  type: z.literal(["demand", "offer", "newest", "ask"]),
-  epoch: count,
-  generation: count,
-})
+const about = { epoch: count, generation: count }
+const peer = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal(["demand", "offer", "ask"]), ...about }),
+  z.strictObject({ type: z.literal("newest"), ...about, serverMs: millis.nullable() }),
+])
 const show = z.strictObject({ type: z.literal("show"), result })
 
 const message = everyTypeOf<WireMessage>()(

@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 
 import { statusJson, tokenJson, unixSeconds } from "../../src/cli/json.ts"
 import { serves } from "../../src/cli/serves.ts"
+import type { CachedToken } from "../../src/session/cached.ts"
 import { SETTLED, TOKEN } from "./samples.ts"
 
 test("times are whole Unix seconds, rounded down, or null", () => {
@@ -66,12 +67,14 @@ test("a cached token serves while it lives long enough and nobody refused it", (
   // SHA-256 of "at-3".
   const digest = "sha256:5FA241B1B74CA094AACFB825900A305FE6A88E2129512F5AFEC2D50F7F03D1C0"
 
-  expect(serves(TOKEN, any, 1_599_999)).toBe(true)
-  expect(serves(TOKEN, any, 1_600_000)).toBe(false)
-  expect(serves(TOKEN, { ...any, minTtlMs: 600_000 }, 1_000_000)).toBe(true)
-  expect(serves(TOKEN, { ...any, minTtlMs: 600_001 }, 1_000_000)).toBe(false)
-  expect(serves(TOKEN, { ...any, rejected: "at-3" }, 1_000_000)).toBe(false)
-  expect(serves(TOKEN, { ...any, rejected: "at-2" }, 1_000_000)).toBe(true)
-  expect(serves(TOKEN, { ...any, rejected: digest }, 1_000_000)).toBe(false)
-  expect(serves(TOKEN, { ...any, rejected: `sha256:${"0".repeat(64)}` }, 1_000_000)).toBe(true)
+  const left = (leftMs: number): CachedToken => ({ ...TOKEN, leftMs })
+
+  expect(serves(left(1), any)).toBe(true)
+  expect(serves(left(0), any)).toBe(false)
+  expect(serves(left(600_000), { ...any, minTtlMs: 600_000 })).toBe(true)
+  expect(serves(left(600_000), { ...any, minTtlMs: 600_001 })).toBe(false)
+  expect(serves(left(600_000), { ...any, rejected: "at-3" })).toBe(false)
+  expect(serves(left(600_000), { ...any, rejected: "at-2" })).toBe(true)
+  expect(serves(left(600_000), { ...any, rejected: digest })).toBe(false)
+  expect(serves(left(600_000), { ...any, rejected: `sha256:${"0".repeat(64)}` })).toBe(true)
 })

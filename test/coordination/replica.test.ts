@@ -6,6 +6,9 @@ import { beforeEach, expect, test } from "vitest"
 import { boxContext, Replica, wrapContext } from "../../src/coordination/replica.ts"
 import { resultStatement } from "../../src/core/refresh/statement.ts"
 import type { LogEntry, MemberInfo, Pair } from "../../src/core/refresh/types.ts"
+import { ServerClock } from "../../src/coordination/server-clock.ts"
+import { memberClock, virtualScheduler } from "../../src/testing/clock.ts"
+import { memoryStorage } from "../../src/testing/storage.ts"
 import { nodeCrypto } from "../../src/seal/crypto.ts"
 import { identityFrom } from "../../src/seal/identity.ts"
 import { decodeState, encodeEntry } from "../../src/wire/entries.ts"
@@ -24,7 +27,8 @@ const member = (id: string): MemberInfo => ({
   capability: "full",
   encryptionKey: identity.encryptionKey,
 })
-const parts = { self: SELF, crypto: nodeCrypto, identity }
+const server = new ServerClock(memberClock(virtualScheduler()), memoryStorage())
+const parts = { self: SELF, crypto: nodeCrypto, identity, server }
 const keyring = nodeCrypto.keyring()
 keyring.add(1, "access", KEY)
 keyring.add(1, "refresh", KEY)

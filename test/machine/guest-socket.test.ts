@@ -67,6 +67,7 @@ const TOKEN: CurrentToken = {
   accessToken: "access",
   tokenType: "Bearer",
   expiresAtMs: 1_000,
+  endsAtUptimeMs: 1_000.5,
   generation: 1,
   epoch: 1,
   scope: null,

@@ -31,10 +31,14 @@ function member(token: CurrentToken | null = null): FakeMember {
   return made
 }
 
+/** Of a simulated member: its uptime begins at 0. */
+const WALL_START_MS = 1_800_000_000_000
+
 const tokenOf = (generation: number, expiresAtMs: number): CurrentToken => ({
   accessToken: `access-${generation}`,
   tokenType: "Bearer",
   expiresAtMs,
+  endsAtUptimeMs: expiresAtMs - WALL_START_MS,
   generation,
   epoch: 1,
   scope: null,
@@ -232,9 +236,17 @@ test.each([
 ] as const)(
   "a status of %s (%s) told before the token ended reads %s (%s) after it",
   (stage, cause, nextStage, nextCause) => {
-    const told = { ...member(tokenOf(1, 1_000)).status(), stage, cause }
+    const scheduler = virtualScheduler()
+    const clock = memberClock(scheduler)
+    const token = tokenOf(1, clock.wallMs() + 1_000)
+    const status = { ...member(token).status(), stage, cause }
 
-    expect(derived(told, 999, null)).toEqual(told)
-    expect(derived(told, 1_000, null)).toMatchObject({ stage: nextStage, cause: nextCause })
+    scheduler.runFor(999)
+    clock.jumpWall(4 * 3_600_000)
+    expect(derived({ status, token }, clock, null)).toEqual(status)
+    scheduler.runFor(1)
+    clock.jumpWall(-8 * 3_600_000)
+    const after = derived({ status, token }, clock, null)
+    expect(after).toMatchObject({ stage: nextStage, cause: nextCause })
   },
 )

@@ -150,3 +150,19 @@ test("a stopped clock fires nothing any more", () => {
 
   expect(fired).toBe(0)
 })
+
+test.each([true, false])(
+  "a member's uptime runs in sleep and follows no jump of the wall clock (monotone clock counts sleep: %s)",
+  (countsSleep) => {
+    const scheduler = virtualScheduler()
+    scheduler.runUntil(500)
+    const clock = memberClock(scheduler, { countsSleep, bootedAtMs: 200 })
+    clock.jumpWall(4 * 3_600_000)
+    scheduler.runUntil(1_000)
+    clock.sleep()
+    scheduler.runUntil(9_000)
+    clock.wake()
+    expect(clock.uptimeMs()).toBe(8_800)
+    expect(clock.bootId()).not.toBe(memberClock(scheduler).bootId())
+  },
+)

@@ -37,7 +37,7 @@ function witnessed() {
   const witness = new RaftWitness(members)
   let seq = 0
   return {
-    write(at: number, write: Omit<Write, "seq">): string | null {
+    write: (at: number, write: Omit<Write, "seq">): string | null => {
       seq += 1
       storages[at]?.commit({ seq, ...write })
       return witness.wrote(members[at]!, { seq, ...write })

@@ -10,7 +10,8 @@ const config = { voters: ["a.0", "b.0"], learners: ["c.1"] }
 export const MESSAGES: readonly WireMessage[] = [
   { type: "demand", epoch: 1, generation: 2 },
   { type: "offer", epoch: 1, generation: 2 },
-  { type: "newest", epoch: 1, generation: 2 },
+  { type: "newest", epoch: 1, generation: 2, serverMs: null },
+  { type: "newest", epoch: 1, generation: 2, serverMs: 1_800_000_000_000 },
   ...(
     [
       { type: "vote", pre: true, term: 3, lastIndex: 7, lastTerm: 2, transfer: false },

@@ -48,7 +48,7 @@ export interface Pair {
   readonly accessBox: Box
   /** The refresh token, under K_rt. */
   readonly refreshBox: Box
-  /** Wall clock of the receiving member when the request started, corrected by the server's Date when known. Epoch ms. */
+  /** When the request started, epoch ms by the server's clock as its receiver knew it; so are all times in the log. */
   readonly issuedAtMs: number
   /** Of the access token, in ms. Assumed 3,600,000 when the server did not say. */
   readonly lifetimeMs: number
@@ -172,7 +172,7 @@ export type ResultEntry = Extract<LogEntry, { type: "result" }>
 export type VouchEntry = Extract<LogEntry, { type: "vouch" }>
 export type ReportEntry = Extract<LogEntry, { type: "report" }>
 
-/** Both clocks at the moment of an input, in ms: `now` paces, `wall` is for lifetimes. */
+/** Both clocks at the moment of an input, in ms: `now` paces, `wall` is the server's time, for lifetimes and waits. */
 export interface Instant {
   readonly now: number
   readonly wall: number
@@ -275,7 +275,13 @@ export type PeerMessage =
   /** The leader invites a member to propose itself as holder. Binds nobody. */
   | { readonly type: "offer"; readonly epoch: Epoch; readonly generation: Generation }
   /** The newest pair the sender has applied; told when it changes and when a peer comes up. */
-  | { readonly type: "newest"; readonly epoch: Epoch; readonly generation: Generation }
+  | {
+      readonly type: "newest"
+      readonly epoch: Epoch
+      readonly generation: Generation
+      /** The sender's server time, when it has that from the server or the pair's times are by its clock; else null. */
+      readonly serverMs: number | null
+    }
   /** The sender hears no leader: who has a newer pair than this one shows it. */
   | { readonly type: "ask"; readonly epoch: Epoch; readonly generation: Generation }
   /** A pair that is newer than the one asked about, committed or recorded, as its holder signed it. */

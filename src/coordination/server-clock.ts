@@ -1,0 +1,179 @@
+/**
+ * The authorization server's time, as this member knows it. Every time that the members tell each other is given in it;
+ * the wall clock is for people.
+ *
+ * Between two lessons it follows the machine's uptime, which counts sleep, and never the wall clock: when that is set by
+ * four hours no token has aged by four hours, and no request that was sent a second ago is lost. For the waits of
+ * core/refresh/doubt.ts the same holds: they pass while the machine sleeps, as the requests they wait for do, and a clock
+ * set forward ends none of them early.
+ *
+ * Only a new run of the machine has no uptime to go by. Then the wall clock is believed, corrected as it was before.
+ */
+
+import { clockOffsetOf } from "../core/oauth/clock-offset.ts"
+import type { Exchange } from "../core/oauth/types.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { Storage } from "../ports/storage.ts"
+
+/** Both clocks at one moment. */
+export interface Reading {
+  readonly wallMs: number
+  readonly uptimeMs: number
+}
+
+/** What lies in the blob `clock`. */
+interface Saved {
+  /** Where the time comes from: the wall clock alone, a peer, or the server itself. */
+  readonly source: "wall" | "peer" | "server"
+  readonly boot: string | null
+  /** Server's time at uptime 0. */
+  readonly baseMs: number
+  /** Wall clock at uptime 0, when this was written. */
+  readonly wallBaseMs: number
+}
+
+/** A wall clock that moved against the uptime by less was not set: clocks are read one after the other, and are coarse. */
+const STEADY_MS = 1_500
+/** An exchange that says less of the server's clock than this says nothing. */
+const UNCERTAIN_MS_MAX = 10_000
+/** What a peer says has travelled, and comes from a Date of whole seconds. */
+const PEER_MS = 2_000
+/** Quartz runs wrong by seconds a day: whoever learnt longer ago takes a peer's word. */
+const STALE_MS = 24 * 3_600_000
+/** Smaller changes are not worth a write. */
+const WORTH_MS = 1_000
+
+export class ServerClock {
+  readonly #clock: Clock
+  readonly #storage: Pick<Storage, "readBlob" | "writeBlob">
+  #saved: Saved | null
+  #source: Saved["source"] = "wall"
+  #baseMs: number
+  #learntAtMs = -Infinity
+
+  constructor(clock: Clock, storage: Pick<Storage, "readBlob" | "writeBlob">) {
+    this.#clock = clock
+    this.#storage = storage
+    const wallBaseMs = this.#wallBaseMs()
+    const saved = readSaved(storage.readBlob("clock"))
+    this.#saved = saved
+    if (saved === null) {
+      this.#baseMs = wallBaseMs
+    } else if (saved.boot !== null && saved.boot === clock.bootId()) {
+      this.#source = saved.source
+      this.#baseMs = saved.baseMs
+    } else {
+      // Had a machine whose clock is an hour fast to learn that anew, each of its starts would cost an early refresh. But
+      // its clock may have been set right meanwhile: whoever knows better is believed.
+      this.#source = saved.source === "wall" ? "wall" : "peer"
+      this.#baseMs = wallBaseMs + (saved.baseMs - saved.wallBaseMs)
+    }
+  }
+
+  /** Whether this member has it from the server itself. */
+  get learnt(): boolean {
+    return this.#source === "server"
+  }
+
+  /** Epoch ms, whole. */
+  nowMs(): number {
+    return Math.round(this.at(this.#clock.uptimeMs()))
+  }
+
+  /** The server's time when the machine's uptime was or will be this. */
+  at(uptimeMs: number): number {
+    return this.#baseMs + uptimeMs
+  }
+
+  /** The machine's uptime at this time of the server's. */
+  uptimeAt(serverMs: number): number {
+    return serverMs - this.#baseMs
+  }
+
+  /** The server's time when the wall clock as it is now showed that. */
+  byWall(wallMs: number): number {
+    return Math.round(this.at(wallMs - this.#wallBaseMs()))
+  }
+
+  read(): Reading {
+    return { wallMs: this.#clock.wallMs(), uptimeMs: this.#clock.uptimeMs() }
+  }
+
+  /** The server's time when this machine's wall clock showed that; null when it was set since, or may have been. */
+  fromWall(wallMs: number): number | null {
+    return this.#steady() ? this.byWall(wallMs) : null
+  }
+
+  /**
+   * Takes the offset from the Date of an exchange that this machine made.
+   *
+   * @param went when it was begun in this run; null: an earlier run recorded it. Was the wall clock set since, then its
+   *   times say nothing, and nothing is learnt.
+   */
+  learn(exchange: Exchange, went: Reading | null): void {
+    const told = clockOffsetOf(exchange)
+    if (told === null || told.uncertaintyMs > UNCERTAIN_MS_MAX) return
+    const back = this.read()
+    const moved = went === null ? 0 : back.wallMs - went.wallMs - (back.uptimeMs - went.uptimeMs)
+    if (went === null ? !this.#steady() : Math.abs(moved) > STEADY_MS) return
+    const baseMs = back.wallMs - back.uptimeMs + told.offsetMs
+    // Within the uncertainty both are right: a clock that does not move is worth more than one that is right to a second.
+    if (Math.abs(baseMs - this.#baseMs) > told.uncertaintyMs) this.#baseMs = baseMs
+    this.#source = "server"
+    this.#learntAtMs = back.uptimeMs
+  }
+
+  /** Takes a peer's word, unless this member knows better. True: it changed something. */
+  adopt(serverMs: number): boolean {
+    const { uptimeMs } = this.read()
+    const knows = this.learnt && uptimeMs - this.#learntAtMs < STALE_MS
+    if (knows || Math.abs(serverMs - this.at(uptimeMs)) <= PEER_MS) return false
+    this.#baseMs = serverMs - uptimeMs
+    this.#source = "peer"
+    return true
+  }
+
+  /** Writes down what changed, if it is worth it. @throws QuorateError kind `store`. */
+  save(): void {
+    const now: Saved = {
+      source: this.#source,
+      boot: this.#clock.bootId(),
+      baseMs: this.#baseMs,
+      wallBaseMs: this.#wallBaseMs(),
+    }
+    if (this.#saved !== null && isAlike(this.#saved, now)) return
+    this.#storage.writeBlob("clock", Buffer.from(JSON.stringify(now), "utf8"))
+    this.#saved = now
+  }
+
+  #wallBaseMs(): number {
+    return this.#clock.wallMs() - this.#clock.uptimeMs()
+  }
+
+  /** The wall clock stands to the uptime as it did when this clock was last written down: neither set nor rebooted. */
+  #steady(): boolean {
+    return this.#saved !== null && Math.abs(this.#saved.wallBaseMs - this.#wallBaseMs()) < STEADY_MS
+  }
+}
+
+function isAlike(a: Saved, b: Saved): boolean {
+  const near = (left: number, right: number): boolean => Math.abs(left - right) < WORTH_MS
+  const same = a.source === b.source && a.boot === b.boot
+  return same && near(a.baseMs, b.baseMs) && near(a.wallBaseMs, b.wallBaseMs)
+}
+
+/** Null where there is none, or what there is cannot be read: the clock is learnt anew. */
+function readSaved(bytes: Uint8Array | null): Saved | null {
+  if (bytes === null) return null
+  try {
+    const { source, boot, baseMs, wallBaseMs } = JSON.parse(
+      Buffer.from(bytes).toString("utf8"),
+    ) as Record<string, unknown>
+    if (source !== "wall" && source !== "peer" && source !== "server") return null
+    if (boot !== null && typeof boot !== "string") return null
+    if (!Number.isFinite(baseMs) || !Number.isFinite(wallBaseMs)) return null
+    return { source, boot, baseMs: Number(baseMs), wallBaseMs: Number(wallBaseMs) }
+  } catch {
+    return null
+  }
+}
