@@ -25,7 +25,7 @@ export interface InlineCourierParts {
   readonly clock: Clock
 }
 
-/** From the go to the first byte, by the wall clock, which runs in sleep. */
+/** From the go to the first byte, by the uptime, which runs in sleep and which nobody sets. */
 const GO_LIFE_MS = 15_000
 
 const context = (key: AttemptKey): string =>
@@ -113,11 +113,11 @@ class InlineCourier implements Courier {
 
   async #trip(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
     const { clock, crypto, identity, journal, send } = this.#parts
-    const goMs = clock.wallMs()
+    const goMs = clock.uptimeMs()
     let claimed = false
     const exchange = await send(request, {
       // Asleep while connecting: what the log said at the go may be long over, so the claim is not made.
-      claim: () => (claimed = clock.wallMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
+      claim: () => (claimed = clock.uptimeMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
     })
     if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
     try {

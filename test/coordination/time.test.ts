@@ -79,7 +79,12 @@ class Account {
     void coordinator
       ?.configure(settings, null)
       .then(() => coordinator.login({ tokens, issuedAtMs }))
-    await this.run(5_000)
+    // Somebody waits for it everywhere: the first look at the token may be the moment in which it comes.
+    while ((this.world.scheduler.nextAtMs() ?? Infinity) < 10_000) {
+      await this.world.step()
+      for (const member of this.world.members) this.use(member)
+    }
+    await this.world.runUntil(10_000)
     return this
   }
 
@@ -119,27 +124,16 @@ class Account {
     if (ageMs > LIFE + 1_000) this.stale.push(`${token.accessToken} after ${ageMs} ms`)
   }
 
-  /** From each token to the POST that replaced it, in lives. */
-  lives(): readonly number[] {
-    return this.posts.map((atMs, at) => (atMs - (this.posts[at - 1] ?? 5_000)) / LIFE)
+  /** What breaks the rule: one POST in each life of a token that is used throughout, none before 60 % of it. */
+  problems(): readonly string[] {
+    // Half a second either way: the server's Date tells no more.
+    const lives = this.posts.map((atMs, at) => atMs - (this.posts[at - 1] ?? 5_000))
+    const early = lives.filter((ms) => ms < 0.6 * LIFE - 1_500).map((ms) => `early: after ${ms} ms`)
+    const late = lives.filter((ms) => ms > LIFE + 1_500).map((ms) => `late: after ${ms} ms`)
+    const { rejected, revoked, sentTwice } = this.world.server.counts
+    const bad = rejected + revoked + sentTwice > 0 ? ["the server was sent a spent token"] : []
+    return [...early, ...late, ...bad, ...this.stale]
   }
-}
-
-/** Empty: one POST in each life of a token that was used throughout, none before 60 % of it, and nothing stale was served. */
-const wrong = (account: Account): readonly string[] => {
-  const { rejected, revoked, sentTwice } = account.world.server.counts
-  const lives = account.lives()
-  return [
-    ...lives
-      .filter((life) => life < 0.6 - 2_000 / LIFE)
-      .map((life) => `replaced after ${life} of its life`),
-    ...lives
-      .filter((life) => life > 1.02)
-      .map((life) => `replaced ${life} lives after it was minted`),
-    ...(lives.length === 0 ? ["never refreshed"] : []),
-    ...account.stale,
-    ...(rejected + revoked + sentTwice > 0 ? ["the server refused, or saw a token twice"] : []),
-  ]
 }
 
 describe("a clock that is wrong by an hour", () => {
@@ -157,7 +151,7 @@ describe("a clock that is wrong by an hour", () => {
     await account.run(10 * LIFE)
 
     expect(account.posts.length).toBeGreaterThanOrEqual(10)
-    expect(wrong(account)).toEqual([])
+    expect(account.problems()).toEqual([])
   })
 
   test.each([HOUR, -HOUR])(
@@ -173,7 +167,7 @@ describe("a clock that is wrong by an hour", () => {
         await account.run(0.7 * LIFE)
       }
 
-      expect(wrong(account)).toEqual([])
+      expect(account.problems()).toEqual([])
     },
   )
 })
@@ -191,7 +185,7 @@ describe("a wall clock that jumps by four hours", () => {
       }
 
       expect(account.posts.length).toBeGreaterThanOrEqual(4)
-      expect(wrong(account)).toEqual([])
+      expect(account.problems()).toEqual([])
     },
   )
 
@@ -208,7 +202,7 @@ describe("a wall clock that jumps by four hours", () => {
         member.start()
       }
 
-      expect(wrong(account)).toEqual([])
+      expect(account.problems()).toEqual([])
     },
   )
 
@@ -221,7 +215,7 @@ describe("a wall clock that jumps by four hours", () => {
       for (const member of account.world.members) member.jumpClock(jump)
       await account.run(4 * LIFE)
 
-      expect(wrong(account)).toEqual([])
+      expect(account.problems()).toEqual([])
     },
   )
 
@@ -289,7 +283,7 @@ describe("a sleep longer than the token's life", () => {
       await account.run(LIFE / 2)
     }
 
-    expect(wrong(account)).toEqual([])
+    expect(account.problems()).toEqual([])
   })
 
   test("of the whole cluster, woken at once, costs one POST", async () => {

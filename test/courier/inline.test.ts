@@ -15,7 +15,8 @@ import { type MemoryDisk, memoryDisk } from "../../src/testing/storage.ts"
 const KEY = { epoch: 1, generation: 3, parent: "p", turn: 9, attempt: 1 }
 const REQUEST = { url: "https://as.example", headers: [], body: "secret" }
 const identity = identityFrom(createHash("sha512").update("courier").digest())
-const clock = memberClock(virtualScheduler())
+const scheduler = virtualScheduler()
+const clock = memberClock(scheduler)
 
 const ANSWER: Exchange = {
   startedAtMs: 1,
@@ -129,11 +130,22 @@ test("while an answer may come nobody judges", async () => {
 
 test("a machine that slept while connecting claims nothing", async () => {
   const one = courier(async (request, options) => {
-    clock.jumpWall(16_000)
+    clock.sleep()
+    scheduler.runFor(16_000)
+    clock.wake()
     return answers(request, options)
   })
 
   expect(await one.carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
+})
+
+test("a wall clock that is set while connecting changes nothing", async () => {
+  const one = courier(async (request, options) => {
+    clock.jumpWall(4 * 3_600_000)
+    return answers(request, options)
+  })
+
+  expect(await one.carry(KEY, REQUEST)).toMatchObject({ type: "answered" })
 })
 
 test("a pair is not thrown away because its record could not be written", async () => {

@@ -22,7 +22,10 @@ const LAST_RESORT_MARGIN_MS = 60_000
 /** Where an open turn may be replaced, a holder that says nothing has this long. */
 const PATIENCE_MS = 15_000
 
-/** A span of wall-clock time, epoch ms, `untilMs` exclusive. */
+/**
+ * A span of the server's time, epoch ms, which every member follows by its machine's uptime: it counts sleep, as the life of
+ * a request does, and no wall clock that is set forward ends a wait early (coordination/server-clock.ts). `untilMs` is exclusive.
+ */
 export interface Span {
   readonly fromMs: number
   readonly untilMs: number

@@ -359,6 +359,19 @@ test("an old doubt is not acted upon before this run has heard its cluster", () 
   expect(types(bench.step({ type: "caught-up" }))).toEqual(["carry"])
 })
 
+test("after a sleep an old doubt is not acted upon before the log was heard again", () => {
+  const confirm: LogEntry = provider({ type: "confirm" })
+  const bench = new Bench("b", state(KEYS, confirm, LOGIN, turn("b"), report(4, DOUBT, "b")))
+  bench.step({ type: "caught-up" })
+  bench.step({ type: "outcome", turn: 4, entry: report(4, DOUBT, "b") as ReportEntry })
+  bench.now = 60_000
+
+  expect(bench.step({ type: "resumed" })).toEqual([])
+  expect(bench.step({ type: "used" })).toEqual([])
+  expect(bench.step({ type: "wake" })).toEqual([])
+  expect(types(bench.step({ type: "caught-up" }))).toEqual(["carry"])
+})
+
 describe("pauses", () => {
   test("after a failure the next attempt waits at most a second, then twice that", () => {
     const bench = new Bench("a", LOGGED_IN)
