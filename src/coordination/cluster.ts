@@ -9,8 +9,8 @@ import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import type { Random } from "../core/base/random.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
 import { Agent, type AgentEffect, type AgentInput } from "../core/refresh/agent.ts"
-import type { LastResort } from "../core/refresh/doubt.ts"
-import { deriveStage, type StageOf } from "../core/refresh/status.ts"
+import { type LastResort, mayResend } from "../core/refresh/doubt.ts"
+import { suspectsOf } from "../core/refresh/status.ts"
 import type {
   ClusterState,
   Instant,
@@ -40,7 +40,7 @@ import { RaftDriver } from "./driver.ts"
 import { nextKeys } from "./keys.ts"
 import { Peers } from "./peers.ts"
 import { Replica } from "./replica.ts"
-import { StageWatch } from "./stage-watch.ts"
+import { StageWatch, type Watched } from "./stage-watch.ts"
 import { Submissions } from "./submissions.ts"
 
 export interface ClusterParts {
@@ -115,7 +115,7 @@ class Cluster implements Coordinator {
     this.#peers = new Peers(self, clock)
     this.#stages = new StageWatch(
       clock,
-      () => this.#stage(),
+      () => this.#watched(),
       () => this.#emit({ type: "status", status: this.status() }),
     )
     this.#submissions = new Submissions(
@@ -188,8 +188,6 @@ class Cluster implements Coordinator {
     const raft = this.#driver.status
     const at = this.#now()
     const { stage, cause, sinceMs } = this.#stages.current()
-    const trying = this.#agent.demanding && stage !== "relogin"
-    const held = trying ? this.#agent.heldUntil(at) : null
     const token = this.#replica.token
     const seen = raft.leaderSeenAt
     const learner = raft.config.learners.includes(this.#parts.self)
@@ -198,7 +196,7 @@ class Cluster implements Coordinator {
       stage,
       cause,
       sinceMs,
-      nextAttemptAtMs: held === null ? null : Math.round(at.wall + held - at.now),
+      nextAttemptAtMs: stage === "relogin" ? null : this.#nextAttemptAtMs(at),
       generation: state.pair?.generation ?? 0,
       epoch: state.epoch,
       expiresAtMs: token?.expiresAtMs ?? null,
@@ -206,6 +204,7 @@ class Cluster implements Coordinator {
       leader: raft.leader,
       leaderSeenAtMs: seen === null ? null : Math.round(at.wall - (at.now - seen)),
       holder: state.turn?.holder ?? null,
+      suspects: suspectsOf(state),
       role: learner ? "learner" : role,
       members: this.#peers.list(state, raft.config),
     }
@@ -430,22 +429,39 @@ class Cluster implements Coordinator {
     this.#watchStage()
   }
 
-  #stage(): StageOf {
+  #watched(): Watched {
     const { term, quorum } = this.#driver.status
-    return deriveStage({
-      state: this.#replica.state,
-      wallMs: this.#parts.clock.wallMs(),
+    const { clock, lastResort, self } = this.#parts
+    const { state } = this.#replica
+    const wallMs = clock.wallMs()
+    const heldMs = this.#agent.heldUntil(this.#now())
+    return {
+      state,
       quorum,
       settled: term > 0 && this.#settledTerm === term,
       demanding: this.#agent.demanding,
       stopped: this.#stopped !== null,
-    })
+      heldUntilMs: heldMs === null ? null : wallMs + heldMs - clock.nowMs(),
+      mayResend: mayResend(state, self, lastResort, wallMs),
+      reachable: (id) => id === self || this.#peers.isConnected(id),
+    }
+  }
+
+  /** Null: nobody waits for one, it is under way, or it comes when somebody else does something. */
+  #nextAttemptAtMs(at: Instant): number | null {
+    const { demanding, nextWakeAt } = this.#agent
+    const wanted = demanding || this.#replica.state.failures > 0
+    if (!wanted || this.#stopped !== null) return null
+    // Without a leader the next attempt is one to find a quorum.
+    const next =
+      this.#agent.heldUntil(at) ?? (this.#leader === null ? this.#driver.wakeAt : nextWakeAt)
+    return next === null ? null : Math.round(at.wall + Math.max(next - at.now, 0))
   }
 
   /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
   #watchStage(): void {
     if (this.#listeners.size === 0 || this.#closed) return
-    this.#stages.look(this.#replica.token?.expiresAtMs ?? null)
+    this.#stages.look()
   }
 
   #emit(event: CoordinatorEvent): void {
