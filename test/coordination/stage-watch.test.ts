@@ -13,7 +13,7 @@ interface Setting {
   readonly scheduler: Scheduler
   readonly watch: StageWatch
   readonly told: string[]
-  see(changes: Partial<Watched>): void
+  readonly see: (changes: Partial<Watched>) => void
 }
 
 /** A watch whose world begins `leftMs` before the token's end. */
