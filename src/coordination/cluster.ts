@@ -437,6 +437,7 @@ class Cluster implements Coordinator {
     const heldMs = this.#agent.heldUntil(this.#now())
     return {
       state,
+      wallMs,
       quorum,
       settled: term > 0 && this.#settledTerm === term,
       demanding: this.#agent.demanding,
@@ -458,8 +459,9 @@ class Cluster implements Coordinator {
     return next === null ? null : Math.round(at.wall + Math.max(next - at.now, 0))
   }
 
-  /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
+  /** Events are for listeners only: without one nothing is derived and no timer is armed for a change by time. */
   #watchStage(): void {
+    this.#stages.saw({ state: this.#replica.state, wallMs: this.#parts.clock.wallMs() })
     if (this.#listeners.size === 0 || this.#closed) return
     this.#stages.look()
   }

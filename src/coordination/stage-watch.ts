@@ -7,8 +7,8 @@ import { deriveStage, type Stage, type StageOf, type StageView } from "../core/r
 import type { TurnNumber } from "../core/refresh/types.ts"
 import type { Clock } from "../ports/clock.ts"
 
-/** All but the times, which are kept here. */
-export type Watched = Omit<StageView, "wallMs" | "turnSinceMs">
+/** All but what is kept here. */
+export type Watched = Omit<StageView, "turnSinceMs">
 
 export interface StageSince extends StageOf {
   /** Since when the stage holds, whatever its cause was meanwhile. Epoch ms. */
@@ -31,14 +31,20 @@ export class StageWatch {
     this.#changed = changed
   }
 
-  current(): StageSince {
-    const wallMs = this.#clock.wallMs()
-    const watched = this.#look()
-    const number = watched.state.turn?.number ?? null
+  /** Remembers when a turn was first seen open, whether or not anybody asks for the stage. */
+  saw({ state, wallMs }: Pick<Watched, "state" | "wallMs">): void {
+    const number = state.turn?.number ?? null
     if (number === null) this.#turn = null
     else if (this.#turn?.number !== number) this.#turn = { number, sinceMs: wallMs }
-    const derived = deriveStage({ ...watched, wallMs, turnSinceMs: this.#turn?.sinceMs ?? wallMs })
-    const sinceMs = this.#known?.stage === derived.stage ? this.#known.sinceMs : wallMs
+  }
+
+  current(): StageSince {
+    const watched = this.#look()
+    this.saw(watched)
+    const { wallMs } = watched
+    const derived = deriveStage({ ...watched, turnSinceMs: this.#turn?.sinceMs ?? wallMs })
+    const known = this.#known
+    const sinceMs = known?.stage === derived.stage ? known.sinceMs : this.#clock.wallMs()
     this.#known = { stage: derived.stage, sinceMs }
     return { ...derived, sinceMs }
   }
@@ -50,9 +56,8 @@ export class StageWatch {
     this.#told = now
     this.#cancel()
     if (now.untilMs !== null) {
-      const clock = this.#clock
-      const leftMs = Math.max(now.untilMs - clock.wallMs(), 1)
-      this.#cancel = clock.timer(clock.nowMs() + leftMs, () => this.look())
+      const leftMs = Math.max(now.untilMs - this.#look().wallMs, 1)
+      this.#cancel = this.#clock.timer(this.#clock.nowMs() + leftMs, () => this.look())
     }
     if (news) this.#changed()
   }

@@ -39,11 +39,13 @@ export interface WorldOptions {
   readonly onRevoked?: ((family: number, current: string) => void) | undefined
 }
 
-/** How the way to the server misbehaves, each a ratio from 0 to 1. */
+/** How the way to the server misbehaves, each but the last a ratio from 0 to 1. */
 export interface RouteFaults {
   readonly refused: number
   readonly requestLost: number
   readonly replyLost: number
+  /** How long the server thinks after it has judged, in ms. */
+  readonly slowMs: number
 }
 
 interface Host {
@@ -101,7 +103,7 @@ class Simulation implements World {
   readonly received = new Set<string>()
   readonly coming = new Set<string>()
   readonly options: WorldOptions
-  route: RouteFaults = { refused: 0, requestLost: 0, replyLost: 0 }
+  route: RouteFaults = { refused: 0, requestLost: 0, replyLost: 0, slowMs: 0 }
 
   constructor(options: WorldOptions) {
     this.options = options
@@ -368,7 +370,7 @@ class Trip {
     if (options.random() < route.replyLost) return this.#timeOut()
     const next = /"refresh_token":"([^"]+)"/.exec(body)?.[1]
     if (next !== undefined) coming.add(next)
-    this.#after([1, 80], () => {
+    this.#after([1 + route.slowMs, 80 + route.slowMs], () => {
       if (next !== undefined) coming.delete(next)
       if (!this.alive()) return this.#over()
       this.answered(next ?? null)

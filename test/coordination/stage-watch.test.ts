@@ -21,7 +21,7 @@ function setting(leftMs: number, of: ClusterState): Setting {
   const scheduler = virtualScheduler()
   const clock = memberClock(scheduler, { wallOffsetMs: ENDS - leftMs })
   const told: string[] = []
-  let watched: Watched = {
+  let watched: Omit<Watched, "wallMs"> = {
     state: of,
     quorum: true,
     settled: true,
@@ -33,7 +33,7 @@ function setting(leftMs: number, of: ClusterState): Setting {
   }
   const watch = new StageWatch(
     clock,
-    () => watched,
+    () => ({ ...watched, wallMs: clock.wallMs() }),
     () => {
       const { stage, cause } = watch.current()
       told.push(`${scheduler.nowMs} ${stage} ${cause ?? "-"}`)
