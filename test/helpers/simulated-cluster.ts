@@ -100,6 +100,8 @@ export class Cluster {
   /** Lets everything happen until it holds. @returns how long it took, in ms. */
   async until(what: string, holds: () => boolean, withinMs: number = SOON_MS): Promise<number> {
     const beganMs = this.nowMs
+    // A cluster of one has promises to settle and nothing to wait for.
+    await this.world.step()
     while (!holds()) {
       const nextMs = this.world.scheduler.nextAtMs()
       if (nextMs === null || nextMs > beganMs + withinMs) {
