@@ -105,7 +105,8 @@ export class Cluster {
     while (!holds()) {
       const nextMs = this.world.scheduler.nextAtMs()
       if (nextMs === null || nextMs > beganMs + withinMs) {
-        throw new Error(`not within ${withinMs} ms: ${what}; ${this.stages()}; ${this.heads()}`)
+        const seen = [...this.stages(), ...this.heads()].join(", ")
+        throw new Error(`not within ${withinMs} ms: ${what}; ${seen}`)
       }
       await this.world.step()
     }

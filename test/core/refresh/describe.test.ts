@@ -96,18 +96,23 @@ describe("every cause has words", () => {
     expect(causes.length).toBeGreaterThan(120)
   })
 
-  test.each(STAGES)("%s, for each of them, in both languages", (stage) => {
-    for (const cause of causes) {
+  const pairs = STAGES.flatMap((stage) => causes.map((cause) => [stage, cause] as const))
+
+  test("in every stage, in both languages", () => {
+    const wordless = pairs.filter(([stage, cause]) => {
       const english = describeStage(told(stage, cause))
       const chinese = describeStage(told(stage, cause), stageTexts("zh-Hans"))
+      return !(
+        reasonOf(stage, cause) !== "other" &&
+        /^[a-z][^{}]+$/.test(english.detail ?? "") &&
+        HAN.test(chinese.title) &&
+        HAN.test(chinese.detail ?? "") &&
+        (english.action === null || HAN.test(chinese.action ?? "")) &&
+        !/[{}]/.test(Object.values(chinese).join(""))
+      )
+    })
 
-      expect(reasonOf(stage, cause), cause).not.toBe("other")
-      expect(english.detail, cause).toMatch(/^[a-z][^{}]+$/)
-      expect(chinese.detail, cause).toMatch(HAN)
-      expect(chinese.title).toMatch(HAN)
-      expect(chinese.action === null).toBe(english.action === null)
-      expect(`${chinese.title}${chinese.detail}${chinese.action}`).not.toMatch(/[{}]/)
-    }
+    expect(wordless).toEqual([])
   })
 })
 
