@@ -1,58 +1,40 @@
 /**
- * What people read. Decides the words of stages and causes and how a status and a list of members look; which stage it is
- * was decided below. Pure: the time and the colours come from outside.
+ * What people read. Decides how a status and a list of members look; the words of stages and causes were decided below.
+ * Pure: the time, the language and the colours come from outside.
  */
 
+import { describeStage } from "../core/refresh/describe.ts"
+import type { StageTexts } from "../core/refresh/texts.ts"
 import type { ClusterStatus, MemberStatus, Stage } from "../session/types.ts"
 import type { Paint } from "./output.ts"
 
 /** Colours a piece of text, or does not. */
 export type Painter = (paint: Paint, text: string) => string
 
-const STAGE: Readonly<Record<Stage, { readonly text: string; readonly paint: Paint }>> = {
-  ready: { text: "Ready", paint: "good" },
-  refreshing: { text: "Refreshing", paint: "good" },
-  retrying: { text: "Retrying", paint: "good" },
-  connecting: { text: "Connecting...", paint: "warning" },
-  relogin: { text: "Log in again to restore the service", paint: "bad" },
+const PAINT: Readonly<Record<Stage, Paint>> = {
+  ready: "good",
+  refreshing: "good",
+  retrying: "good",
+  connecting: "warning",
+  relogin: "bad",
 }
 
-const CAUSE: Readonly<Record<string, string>> = {
-  starting: "the member has just started",
-  never_logged_in: "nobody has logged in yet",
-  logged_out: "somebody logged out",
-  no_quorum: "too few members are reachable to agree",
-  in_doubt: "the answer of the last refresh was lost",
-  spent_elsewhere: "another member has refreshed and cannot be reached",
-  stuck: "the only member that may hold the login cannot be reached",
-  store_failed: "the profile's files failed; the member has stopped",
-  idle: "expired unused; the next use refreshes",
-  invalid_grant: "the server no longer accepts the login",
-  invalid_client: "the server refuses the client",
+export interface StatusLook {
+  readonly nowMs: number
+  readonly paint: Painter
+  readonly texts: StageTexts
+  /** Where the profile's key is kept. */
+  readonly key: string
 }
 
-/** The sentence for a stage; `device` is who might still have the login when it is stuck. */
-export function stageText(stage: Stage, cause: string | null, device: string | null): string {
-  const { text } = STAGE[stage]
-  return cause === "stuck" && device !== null ? `${text}, or open ${device}` : text
-}
-
-/** Words for a cause; one that has none is shown as it is. */
-export function causeText(cause: string): string {
-  return Object.hasOwn(CAUSE, cause) ? (CAUSE[cause] ?? cause) : cause.replaceAll("_", " ")
-}
-
-/** The block of `status`, without a final line feed. `key` says where the profile's key is kept. */
-export function statusText(
-  status: ClusterStatus,
-  nowMs: number,
-  paint: Painter,
-  key: string,
-): string {
+/** The block of `status`, without a final line feed. */
+export function statusText(status: ClusterStatus, look: StatusLook): string {
+  const { key, nowMs, paint, texts } = look
   const holder = nameOf(status, status.holder)
-  const stage = stageText(status.stage, status.cause, holder)
+  const { action, detail, title } = describeStage(status, texts)
   const rows: (readonly [string, string])[] = []
-  if (status.cause !== null) rows.push(["because", causeText(status.cause)])
+  if (detail !== null) rows.push(["because", detail])
+  if (action !== null) rows.push(["what to do", action])
   rows.push(["since", ago(status.sinceMs, nowMs)])
   if (status.nextAttemptAtMs !== null) {
     rows.push(["next attempt", ahead(status.nextAttemptAtMs, nowMs)])
@@ -63,7 +45,7 @@ export function statusText(
   rows.push(["key", key])
   const lines = rows.map(([label, text]) => `  ${paint("faint", label.padEnd(13))}${text}`)
   return [
-    paint(STAGE[status.stage].paint, stage),
+    paint(PAINT[status.stage], title),
     ...lines,
     "",
     membersText(status.members, nowMs, paint),
@@ -71,10 +53,9 @@ export function statusText(
 }
 
 /** One line of `run` and `status --watch` where nothing can be drawn. */
-export function statusLine(status: ClusterStatus): string {
-  const stage = stageText(status.stage, status.cause, nameOf(status, status.holder))
-  const because = status.cause === null ? "" : ` (${causeText(status.cause)})`
-  return `${stage}${because}`
+export function statusLine(status: ClusterStatus, texts: StageTexts): string {
+  const { detail, title } = describeStage(status, texts)
+  return detail === null ? title : `${title} (${detail})`
 }
 
 function nameOf(status: ClusterStatus, id: string | null): string | null {

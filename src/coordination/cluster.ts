@@ -12,7 +12,6 @@ import { Agent } from "../core/refresh/agent.ts"
 import type { AgentInput } from "../core/refresh/agent-types.ts"
 import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
-import { deriveStage, type StageOf } from "../core/refresh/status.ts"
 import { previewTakeOver, type TakeOverPreview } from "../core/refresh/takeover.ts"
 import type {
   ClusterState,
@@ -42,6 +41,7 @@ import { Attempts } from "./attempts.ts"
 import { Conduct } from "./conduct.ts"
 import { RaftDriver } from "./driver.ts"
 import { Newest } from "./newest.ts"
+import { Outlook } from "./outlook.ts"
 import { Peers } from "./peers.ts"
 import { Records } from "./records.ts"
 import { Replica } from "./replica.ts"
@@ -98,6 +98,7 @@ class Cluster implements Coordinator {
   readonly #account: Account
   readonly #records: Records
   readonly #stages: StageWatch
+  readonly #outlook: Outlook
   readonly #server: ServerClock
   readonly #sleep: SleepWatch
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
@@ -138,7 +139,7 @@ class Cluster implements Coordinator {
     this.#newest = new Newest({ ...parts, peers, replica, server, sleep })
     this.#stages = new StageWatch(
       clock,
-      () => this.#stage(),
+      () => this.#outlook.watched(),
       () => this.#emit({ type: "status", status: this.status() }),
     )
     this.#submissions = new Submissions(
@@ -170,6 +171,16 @@ class Cluster implements Coordinator {
       settled: (id, result) => this.#settled(id, result),
       idle: () => this.#idle(),
       stopped: (error) => this.#stop(error),
+    })
+    this.#outlook = new Outlook({
+      ...shared,
+      peers,
+      agent: this.#agent,
+      driver: this.#driver,
+      account: this.#account,
+      now: () => this.#now(),
+      settledTerm: () => this.#settledTerm,
+      isStopped: () => this.#stopped !== null,
     })
   }
 
@@ -237,32 +248,7 @@ class Cluster implements Coordinator {
   }
 
   status(): ClusterStatus {
-    const { state } = this.#replica
-    const raft = this.#driver.status
-    const at = this.#now()
-    const wallMs = this.#parts.clock.wallMs()
-    const { stage, cause, sinceMs } = this.#stages.current()
-    const trying = this.#agent.demanding && stage !== "relogin"
-    const held = trying ? this.#agent.heldUntil(at) : null
-    const token = this.token()
-    const seen = raft.leaderSeenAt
-    const learner = raft.config.learners.includes(this.#parts.self)
-    const role = raft.role === "pre-candidate" ? "candidate" : raft.role
-    return {
-      stage,
-      cause,
-      sinceMs,
-      nextAttemptAtMs: held === null ? null : Math.round(wallMs + held - at.now),
-      generation: (this.#agent.ahead ?? state.pair)?.generation ?? 0,
-      epoch: state.epoch,
-      expiresAtMs: token?.expiresAtMs ?? null,
-      quorum: raft.quorum && this.#stopped === null,
-      leader: raft.leader,
-      leaderSeenAtMs: seen === null ? null : Math.round(wallMs - (at.now - seen)),
-      holder: state.turn?.holder ?? state.refused?.suspects[0] ?? null,
-      role: learner ? "learner" : role,
-      members: this.#peers.list(state, raft.config),
-    }
+    return this.#outlook.status(this.#stages.current(), this.token())
   }
 
   subscribe(listener: (event: CoordinatorEvent) => void): () => void {
@@ -448,26 +434,11 @@ class Cluster implements Coordinator {
     this.#watchStage()
   }
 
-  #stage(): StageOf {
-    const { term, quorum } = this.#driver.status
-    const { ahead } = this.#agent
-    const { state } = this.#replica
-    const pair = this.#account.hasLeft() ? null : (ahead ?? state.pair)
-    return deriveStage({
-      state: pair === state.pair ? state : { ...state, pair },
-      trouble: this.#agent.trouble,
-      wallMs: this.#server.nowMs(),
-      quorum,
-      settled: term > 0 && this.#settledTerm === term,
-      demanding: this.#agent.demanding,
-      stopped: this.#stopped !== null,
-    })
-  }
-
-  /** Events are for listeners only: without one nothing is derived and no timer waits for the token's end. */
+  /** Events are for listeners only: without one nothing is derived and no timer is armed for a change by time. */
   #watchStage(): void {
+    this.#stages.saw({ state: this.#replica.state, wallMs: this.#server.nowMs() })
     if (this.#listeners.size === 0 || this.#closed) return
-    this.#stages.look(this.token()?.endsAtUptimeMs ?? null)
+    this.#stages.look()
   }
 
   #emit(event: CoordinatorEvent): void {

@@ -50,6 +50,7 @@ export class RaftDriver {
   #busy = false
   #closed = false
   #written: WriteSeq = 0
+  #wakeAt: number | null = null
   #cancelTimer: () => void = () => {}
 
   constructor(parts: DriverParts, persisted: Persisted, handlers: DriverHandlers) {
@@ -61,6 +62,11 @@ export class RaftDriver {
 
   get status(): RaftStatus {
     return this.#core.status(this.#clock.nowMs())
+  }
+
+  /** When the core acts by itself, on the pacing clock; null: it waits for an event. */
+  get wakeAt(): number | null {
+    return this.#closed ? null : this.#wakeAt
   }
 
   /** Queues the input and works until nothing is left. An input from within a handler joins the same batch. */
@@ -87,17 +93,16 @@ export class RaftDriver {
   }
 
   #drain(): void {
-    let wakeAt: number | null = null
     for (let input = this.#queue.shift(); input !== undefined; input = this.#queue.shift()) {
       const effects = this.#core.step(input, this.#clock.nowMs())
       this.#perform(effects)
-      wakeAt = effects.nextWakeAt
+      this.#wakeAt = effects.nextWakeAt
       if (this.#queue.length === 0) this.#handlers.idle()
       if (this.#closed) return
     }
     this.#cancelTimer()
-    if (wakeAt !== null)
-      this.#cancelTimer = this.#clock.timer(wakeAt, () => this.input({ type: "wake" }))
+    if (this.#wakeAt !== null)
+      this.#cancelTimer = this.#clock.timer(this.#wakeAt, () => this.input({ type: "wake" }))
   }
 
   #perform(effects: Effects): void {

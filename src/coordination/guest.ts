@@ -179,22 +179,26 @@ export function isValid(token: CurrentToken | null, clock: Clock): boolean {
 
 /**
  * A status that was told some time ago, as it must read now: a token that has ended since is not ready, and without word
- * from a host (`trouble` says why) nothing is known of the quorum.
+ * from a host (`trouble` says why) nothing is known of the quorum, nor whether somebody has logged in meanwhile.
  */
 export function derived(
   { status: told, token }: { readonly status: ClusterStatus; readonly token: CurrentToken | null },
   clock: Clock,
   trouble: string | null,
 ): ClusterStatus {
-  const { stage, cause, expiresAtMs } = told
-  const known = trouble === null ? told : { ...told, quorum: false, leader: null }
-  if (stage === "relogin" && trouble === null) return known
-  if (isValid(token, clock) && stage !== "relogin") return { ...known, cause: trouble ?? cause }
-  const sinceMs =
-    stage === "ready" || stage === "refreshing" ? (expiresAtMs ?? clock.wallMs()) : told.sinceMs
-  if (trouble !== null) return { ...known, stage: "connecting", cause: trouble, sinceMs }
-  if (stage !== "ready") return known
+  const { stage, cause, expiresAtMs, sinceMs } = told
+  const known =
+    trouble === null ? told : { ...told, quorum: false, leader: null, nextAttemptAtMs: null }
+  const valid = isValid(token, clock)
+  if (trouble !== null) {
+    if (valid) return { ...known, stage: stage === "refreshing" ? stage : "ready", cause: trouble }
+    const usable = stage === "ready" || stage === "refreshing"
+    const since = usable ? Math.max(sinceMs, expiresAtMs ?? sinceMs) : sinceMs
+    return { ...known, stage: "connecting", cause: trouble, sinceMs: since }
+  }
+  if (valid || stage !== "ready") return known
+  const since = expiresAtMs ?? clock.wallMs()
   // What nobody had to see while the token was valid is now the reason why there is none.
-  if (cause !== null) return { ...known, stage: "connecting", sinceMs }
-  return { ...known, stage: "refreshing", cause: "idle", sinceMs }
+  if (cause !== null) return { ...known, stage: "connecting", sinceMs: since }
+  return { ...known, stage: "refreshing", cause: "idle", sinceMs: since }
 }

@@ -39,6 +39,10 @@ export class Peers {
     return [...this.#known].filter(([, { connected }]) => connected).map(([id]) => id)
   }
 
+  isConnected(id: MemberId): boolean {
+    return this.#known.get(id)?.connected === true
+  }
+
   list(state: ClusterState, config: Config): readonly MemberStatus[] {
     return state.members.map(({ id, name }) => {
       const known = this.#known.get(id)
@@ -48,7 +52,7 @@ export class Peers {
         id,
         name,
         role: config.voters.includes(id) ? "voter" : "learner",
-        connected: self || known?.connected === true,
+        connected: self || this.isConnected(id),
         generation: self ? (state.pair?.generation ?? 0) : told,
         lastSeenMs: self ? this.#clock.wallMs() : (known?.seenMs ?? null),
         self,

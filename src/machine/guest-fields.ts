@@ -124,6 +124,7 @@ export const STATUS_ZERO: ClusterStatus = {
   leader: null,
   leaderSeenAtMs: null,
   holder: null,
+  suspects: [],
   role: "follower",
   members: [],
 }
@@ -145,12 +146,13 @@ export function token(value: unknown): CurrentToken {
 const STAGES: readonly Stage[] = ["ready", "refreshing", "retrying", "connecting", "relogin"]
 const ROLES = ["leader", "follower", "candidate", "learner"] as const
 
+function list(value: unknown, where: string): readonly unknown[] {
+  if (Array.isArray(value) && value.length <= MEMBERS_MAX) return value
+  throw new FrameError("invalid", where)
+}
+
 export function status(value: unknown): ClusterStatus {
   const from = fields(value, "status")
-  const members = from["members"]
-  if (!Array.isArray(members) || members.length > MEMBERS_MAX) {
-    throw new FrameError("invalid", "members")
-  }
   return {
     stage: oneOf(from["stage"], "stage", STAGES),
     cause: orNull(from["cause"], "cause", text),
@@ -163,8 +165,9 @@ export function status(value: unknown): ClusterStatus {
     leader: orNull(from["leader"], "leader", text),
     leaderSeenAtMs: orNull(from["leaderSeenAtMs"], "leaderSeenAtMs", finite),
     holder: orNull(from["holder"], "holder", text),
+    suspects: list(from["suspects"], "suspects").map((id) => text(id, "suspects")),
     role: oneOf(from["role"], "role", ROLES),
-    members: members.map(member),
+    members: list(from["members"], "members").map(member),
   }
 }
 

@@ -40,7 +40,7 @@ export interface ClusterStatus {
   readonly cause: StageCause
   /** Since when the stage holds, epoch ms. */
   readonly sinceMs: number
-  /** Epoch ms; null: no attempt is held back. */
+  /** When the next attempt to get a token begins, epoch ms; null: none is wanted, or it is under way. */
   readonly nextAttemptAtMs: number | null
   readonly generation: Generation
   readonly epoch: Epoch
@@ -50,6 +50,8 @@ export interface ClusterStatus {
   readonly leaderSeenAtMs: number | null
   /** Who holds the open turn. */
   readonly holder: MemberId | null
+  /** Who may hold a newer token than this cluster has, while that is in question. */
+  readonly suspects: readonly MemberId[]
   readonly role: "leader" | "follower" | "candidate" | "learner"
   readonly members: readonly MemberStatus[]
 }

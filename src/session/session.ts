@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 
 import { PendingRefreshError, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings, TokenResponse } from "../core/oauth/types.ts"
+import { describeStage } from "../core/refresh/describe.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ClusterStatus, Coordinator, CurrentToken } from "../ports/coordinator.ts"
 import { whileAwake } from "./awake.ts"
@@ -141,8 +142,15 @@ export class ClusterSession implements Session {
 
   /** Waiting would be in vain: only a person can help. */
   #refuseHopeless(): void {
-    const { stage, cause } = this.status()
-    if (stage === "relogin") throw loginRequired(cause)
+    const status = this.status()
+    if (status.stage !== "relogin") return
+    const { coordinator } = this.#parts
+    const token = coordinator.token()
+    // Stuck is not dead: somebody who wants the token may be what it takes to go on.
+    if (token !== null && status.cause === "stuck") {
+      coordinator.demand(token.epoch, token.generation, false)
+    }
+    throw loginRequired(status)
   }
 
   #newerThan(
@@ -187,7 +195,7 @@ export class ClusterSession implements Session {
 
   #statusChanged(status: ClusterStatus): void {
     if (status.stage !== "relogin") return
-    for (const waiter of this.#waiters) waiter.fail(loginRequired(status.cause))
+    for (const waiter of this.#waiters) waiter.fail(loginRequired(status))
   }
 
   #emit(event: SessionEvent): void {
@@ -220,9 +228,12 @@ function noValidToken(): QuorateError {
   })
 }
 
-function loginRequired(cause: string | null): QuorateError {
+function loginRequired(status: ClusterStatus): QuorateError {
+  const { cause } = status
+  // Where opening another device may save the login, that is said first.
+  const hint = cause === "stuck" ? describeStage(status).title : "run `quorate login --import FILE`"
   return new QuorateError("LOGIN_REQUIRED", "login", `a login is needed (${cause ?? "unknown"})`, {
-    hint: "run `quorate login --import FILE`",
+    hint,
   })
 }
 

@@ -45,7 +45,10 @@ export class Switchboard implements Coordinator {
   /** As it was when the last host was lost. */
   #token: CurrentToken | null = null
   #announced: CurrentToken | null = null
-  #status: ClusterStatus = { ...STATUS_ZERO, cause: "starting" }
+  #status: ClusterStatus
+  #told: Pick<ClusterStatus, "stage" | "sinceMs"> | null = null
+  /** What was told last before the present host: it knows only its own beginning. */
+  #carried: Pick<ClusterStatus, "stage" | "sinceMs"> | null = null
   #provider: ProviderSettings | null = null
   #trouble = "host_lost"
   #demand: Demand | null = null
@@ -55,16 +58,18 @@ export class Switchboard implements Coordinator {
   constructor(clock: Clock, leave: () => Promise<void>) {
     this.#clock = clock
     this.#leave = leave
+    this.#status = { ...STATUS_ZERO, cause: "starting", sinceMs: clock.wallMs() }
   }
 
   /** From now on `coordinator` speaks: listeners hear what has changed, and what is still wanted is asked for again. */
   connect(coordinator: Coordinator): void {
     if (this.#closed) return
     this.#current = coordinator
+    this.#carried = this.#told
     this.#unsubscribe = coordinator.subscribe((event) => this.#tell(event))
     const token = coordinator.token()
     this.#tell({ type: "token", token })
-    this.#emit({ type: "status", status: coordinator.status() })
+    this.#emit({ type: "status", status: this.status() })
     const demand = this.#demand
     if (demand !== null && this.#clock.nowMs() - demand.atMs < DEMAND_MS && older(demand, token)) {
       coordinator.demand(demand.epoch, demand.generation, demand.force)
@@ -77,7 +82,7 @@ export class Switchboard implements Coordinator {
     const coordinator = this.#current
     if (coordinator === null || this.#closed) return
     this.#token = coordinator.token()
-    this.#status = coordinator.status()
+    this.#status = this.status()
     this.#provider = coordinator.provider()
     this.#trouble = "host_lost"
     this.#unsubscribe()
@@ -158,8 +163,8 @@ export class Switchboard implements Coordinator {
   }
 
   status(): ClusterStatus {
-    if (this.#current !== null) return this.#current.status()
-    return derived({ status: this.#status, token: this.#token }, this.#clock, this.#trouble)
+    const told = { status: this.#status, token: this.#token }
+    return this.#steady(this.#current?.status() ?? derived(told, this.#clock, this.#trouble))
   }
 
   subscribe(listener: (event: CoordinatorEvent) => void): () => void {
@@ -174,6 +179,15 @@ export class Switchboard implements Coordinator {
     const closed = new QuorateError("CLOSED", "retryable", "the session was closed")
     for (const waiter of this.#waiters) waiter.fail(closed)
     await this.#leave()
+  }
+
+  /** A stage that goes on across hosts began when it began. */
+  #steady(status: ClusterStatus): ClusterStatus {
+    const { stage } = status
+    if (this.#carried?.stage !== stage) this.#carried = null
+    const sinceMs = Math.min(status.sinceMs, this.#carried?.sinceMs ?? Infinity)
+    this.#told = { stage, sinceMs }
+    return { ...status, sinceMs }
   }
 
   #isPresent(coordinator: Coordinator): boolean {
@@ -208,7 +222,7 @@ export class Switchboard implements Coordinator {
       if (sameToken(event.token, this.#announced)) return
       this.#announced = event.token
     }
-    this.#emit(event)
+    this.#emit(event.type === "status" ? { ...event, status: this.#steady(event.status) } : event)
   }
 
   #emit(event: CoordinatorEvent): void {

@@ -16,10 +16,12 @@ export interface RouteFaults {
   readonly replyLost: number
   /** Requests that arrive up to {@link LATE_MS} after they left, whoever still waits. */
   readonly late: number
+  /** How long the server thinks after it has judged, in ms. */
+  readonly slowMs: number
 }
 
 /** Nothing goes wrong on the way. */
-export const CLEAR: RouteFaults = { refused: 0, requestLost: 0, replyLost: 0, late: 0 }
+export const CLEAR: RouteFaults = { refused: 0, requestLost: 0, replyLost: 0, late: 0, slowMs: 0 }
 
 /** Longest wait of a courier for an answer. */
 export const POST_TIMEOUT_MS = 120_000
@@ -111,7 +113,8 @@ export class Trip {
     const next = /"refresh_token":"([^"]+)"/.exec(answer.body)?.[1] ?? null
     if (next !== null) coming.add(next)
     this.#coming = next
-    this.#after([1, 80], () => this.#hear(answer, next))
+    const { slowMs } = this.#world.route()
+    this.#after([slowMs + 1, slowMs + 80], () => this.#hear(answer, next))
   }
 
   #hear(answer: ServerAnswer, refreshToken: string | null): void {

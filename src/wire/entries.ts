@@ -181,6 +181,7 @@ const state: z.ZodType<ClusterState> = z.strictObject({
     .nullable(),
   spenders: z.array(id).max(MEMBERS_MAX * 2),
   failures: count,
+  lastFailure: cause.nullable(),
 })
 
 /** Packs an entry. @throws FrameError when it is too long or would be refused by {@link decodeEntry}. */

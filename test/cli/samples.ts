@@ -14,6 +14,7 @@ export const SETTLED: ClusterStatus = {
   leader: "z6MkA.1",
   leaderSeenAtMs: 1_000_000,
   holder: null,
+  suspects: [],
   role: "leader",
   members: [
     {

@@ -1,10 +1,13 @@
 import { expect, test } from "vitest"
 
 import { toldOf } from "../../src/cli/commands/run.ts"
-import { causeText, durationText, stageText, statusLine, statusText } from "../../src/cli/text.ts"
+import { languageOf } from "../../src/cli/language.ts"
+import { durationText, statusLine, statusText } from "../../src/cli/text.ts"
+import { stageTexts } from "../../src/core/refresh/texts.ts"
 import { SETTLED, TOKEN } from "./samples.ts"
 
 const plain = (_: string, text: string): string => text
+const look = { nowMs: 1_700_000, paint: plain, key: "in a file", texts: stageTexts() }
 
 test("a status reads like this", () => {
   const away = { ...SETTLED, stage: "connecting", cause: "no_quorum", quorum: false } as const
@@ -18,9 +21,10 @@ test("a status reads like this", () => {
     nextAttemptAtMs: 1_712_000,
   } as const
 
-  expect(statusText(status, 1_700_000, plain, "in a file").split("\n")).toEqual([
+  expect(statusText(status, look).split("\n")).toEqual([
     "Connecting...",
     "  because      too few members are reachable to agree",
+    "  what to do   Open another device of this login, or check the network.",
     "  since        1 min 40 s ago",
     "  next attempt in 12 s",
     "  token        generation 3 of login 1, expired 1 min 40 s ago",
@@ -34,21 +38,22 @@ test("a status reads like this", () => {
   ])
 })
 
-// The table of stages in the README.
-test("the sentences for the stages are those of the contract", () => {
-  expect(stageText("connecting", "no_quorum", null)).toBe("Connecting...")
-  expect(stageText("relogin", "invalid_grant", null)).toBe("Log in again to restore the service")
-  expect(stageText("relogin", "stuck", "desk")).toBe(
-    "Log in again to restore the service, or open desk",
+test("one line says the stage and why", () => {
+  expect(statusLine(SETTLED, stageTexts())).toBe("Ready")
+  expect(statusLine({ ...SETTLED, cause: "no_quorum" }, stageTexts())).toBe(
+    "Ready (too few members are reachable to agree)",
   )
 })
 
-test("a cause without words of its own is shown as it is", () => {
-  expect(causeText("http_418")).toBe("http 418")
-  expect(causeText("constructor")).toBe("constructor")
-  expect(statusLine({ ...SETTLED, cause: "no_quorum" })).toBe(
-    "Ready (too few members are reachable to agree)",
-  )
+test.each([
+  [{ LC_ALL: "zh_CN.UTF-8", LANG: "en_US.UTF-8" }, "zh-Hans"],
+  [{ LC_ALL: "", LC_MESSAGES: "zh", LANG: "C" }, "zh-Hans"],
+  [{ LANG: "zh_TW.UTF-8" }, "zh-Hans"],
+  [{ LC_ALL: "C", LANG: "zh_CN.UTF-8" }, "en"],
+  [{ LANG: "zha_CN" }, "en"],
+  [{}, "en"],
+])("an environment of %j is spoken to in %s", (environment, language) => {
+  expect(languageOf(environment)).toBe(language)
 })
 
 test("a duration shows the units that matter", () => {

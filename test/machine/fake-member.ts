@@ -75,6 +75,7 @@ export class FakeMember implements Coordinator {
       leader: "m.1",
       leaderSeenAtMs: 0,
       holder: null,
+      suspects: [],
       role: "leader",
       members: [],
       ...this.told,

@@ -227,6 +227,31 @@ test("closing ends requests that wait for a host, and gives the seat up once", a
   expect(left).toBe(1)
 })
 
+test("a stage that goes on across hosts began when it began", () => {
+  const { scheduler, switchboard, nowMs } = setting()
+  const sinceOf = (told: FakeMember["told"]): number => {
+    const host = member(tokenOf(1, nowMs))
+    host.told = told
+    switchboard.disconnect()
+    switchboard.connect(host)
+    return switchboard.status().sinceMs
+  }
+  const connecting = { stage: "connecting", cause: "http_503" } as const
+
+  expect(sinceOf({ ...connecting, sinceMs: nowMs })).toBe(nowMs)
+  scheduler.runFor(1_000)
+  switchboard.disconnect()
+  expect(switchboard.status()).toMatchObject({ stage: "connecting", sinceMs: nowMs })
+  expect(sinceOf({ ...connecting, sinceMs: nowMs + 1_000 })).toBe(nowMs)
+  expect(sinceOf({ stage: "ready", sinceMs: nowMs + 1_000 })).toBe(nowMs + 1_000)
+})
+
+test("before the first host the status began with the session, not with the calendar", () => {
+  const { switchboard, nowMs } = setting()
+
+  expect(switchboard.status()).toMatchObject({ cause: "host_lost", sinceMs: nowMs })
+})
+
 test.each([
   ["ready", null, "refreshing", "idle"],
   ["ready", "in_doubt", "connecting", "in_doubt"],

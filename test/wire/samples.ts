@@ -135,6 +135,7 @@ export const STATE: ClusterState = {
   refused: { cause: "invalid_grant", atMs: 4, suspects: ["b.0"] },
   spenders: ["b.0"],
   failures: 2,
+  lastFailure: "ECONNREFUSED",
 }
 
 export const EXCHANGE: Exchange = {

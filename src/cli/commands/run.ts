@@ -5,6 +5,7 @@ import type { Session, SessionEvent } from "../../session/types.ts"
 import { abortOf, type Context } from "../context.ts"
 import type { Interrupted } from "../exit.ts"
 import { type JsonObject, statusJson, unixSeconds } from "../json.ts"
+import { localTexts } from "../language.ts"
 import { clockText, statusLine } from "../text.ts"
 import { keepSession } from "../with-session.ts"
 
@@ -53,7 +54,7 @@ export function toldOf(event: SessionEvent, nameOf: (id: string) => string): Tol
     case "status":
       return {
         json: { event: "status", ...statusJson(event.status) },
-        text: statusLine(event.status),
+        text: statusLine(event.status, localTexts()),
       }
     case "member":
       return {

@@ -6,6 +6,7 @@ import { profileDirectory } from "../../machine/profile.ts"
 import type { ClusterStatus, Session } from "../../session/types.ts"
 import { abortOf, type Context } from "../context.ts"
 import { statusJson } from "../json.ts"
+import { localTexts } from "../language.ts"
 import type { Output } from "../output.ts"
 import { clockText, statusLine, statusText } from "../text.ts"
 import { keepSession, settled, withSession } from "../with-session.ts"
@@ -30,7 +31,8 @@ function block(now: ClusterStatus, { output, profile }: Context): string {
   // Whoever relies on a keychain must see that there is none.
   const { keyFile } = profileDirectory(profile)
   const key = existsSync(keyFile) ? `in the file ${keyFile}` : "in the keychain"
-  return statusText(now, Date.now(), (paint, text) => output.paint(paint, text), key)
+  const paint = output.paint.bind(output)
+  return statusText(now, { nowMs: Date.now(), paint, key, texts: localTexts() })
 }
 
 /** Until a signal, or until nobody reads any more. */
@@ -61,10 +63,11 @@ function drawing(context: Context): (now: ClusterStatus) => void {
 }
 
 function lines(output: Output): (now: ClusterStatus) => void {
+  const texts = localTexts()
   let last = ""
   return (now) => {
     const { epoch, generation, leader, quorum } = now
-    const text = `${statusLine(now)}, generation ${generation} of login ${epoch}`
+    const text = `${statusLine(now, texts)}, generation ${generation} of login ${epoch}`
     const links = now.members.map((member) => `${member.id} ${member.connected}`)
     const key = JSON.stringify([text, leader, quorum, now.holder, links])
     if (key === last) return

@@ -107,6 +107,11 @@ function strongest(errors: readonly KnownError[]): KnownError | null {
   return null
 }
 
+/** The family of a code that {@link findError} gave; null for any other word. */
+export function familyOf(code: string): ErrorFamily | null {
+  return KNOWN.get(code) ?? AADSTS.get(code.replace(/^aadsts/, "")) ?? null
+}
+
 /** True where a body says by its shape that it is an error, whatever the status: `error` is set, or `ok` is false. */
 export function isErrorBody(body: JsonObject): boolean {
   const error = body["error"]

@@ -6,7 +6,7 @@
 import type { ReplayPolicy } from "../oauth/types.ts"
 import { allowsTakeover } from "./policy.ts"
 import { expiresAtMs } from "./status.ts"
-import type { ClusterState, Pair, Turn } from "./types.ts"
+import type { ClusterState, MemberId, Pair, Turn } from "./types.ts"
 
 /** Whether the holder of a strict turn in doubt gambles before the login would be lost anyway, or leaves it to a person. */
 export type LastResort = "resend" | "ask"
@@ -83,6 +83,21 @@ export function replaceableAtMs(state: ClusterState, openSinceMs: number): numbe
   if (policy.type === "reject" && state.spenders.length > 0) return null
   if (turn.doubt === null) return openSinceMs + PATIENCE_MS
   return policy.type === "reject" ? turn.doubt.sinceMs + SETTLE_MS : turn.doubt.sinceMs
+}
+
+/** Whether a send is still to come that may end the doubt about the open turn: this member's own, or a takeover. */
+export function mayResend(
+  state: ClusterState,
+  self: MemberId,
+  lastResort: LastResort,
+  wallMs: number,
+): boolean {
+  const { pair, provider, turn } = state
+  if (pair === null || provider === null || turn === null) return false
+  if (replaceableAtMs(state, wallMs) !== null) return true
+  if (turn.holder !== self) return false
+  const span = resendSpan(provider.settings.replayPolicy, turn, pair, lastResort)
+  return span !== null && wallMs < span.untilMs
 }
 
 /**

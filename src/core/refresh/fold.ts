@@ -59,6 +59,7 @@ export function genesis(clusterId: string, members: readonly MemberInfo[]): Clus
     refused: null,
     spenders: [],
     failures: 0,
+    lastFailure: null,
   }
 }
 
@@ -118,6 +119,7 @@ function withHead(
     refused: null,
     spenders: [],
     failures: 0,
+    lastFailure: null,
   }
 }
 
@@ -219,8 +221,9 @@ function applyReport(state: ClusterState, entry: Of<"report">): ClusterState | R
 }
 
 function report(state: ClusterState, turn: Turn, told: Report): ClusterState | Refusal {
-  const closed: ClusterState = { ...state, turn: null, failures: state.failures + 1 }
   const { cause } = told
+  const failed: ClusterState = { ...state, failures: state.failures + 1, lastFailure: cause }
+  const closed: ClusterState = { ...failed, turn: null }
   // A doubt is ended by an answer. That a second send did not leave says nothing of the first.
   const isAnswer = told.type === "in-doubt" || told.type === "rejected"
   if (turn.doubt !== null && !isAnswer) return "not-allowed"
@@ -234,8 +237,7 @@ function report(state: ClusterState, turn: Turn, told: Report): ClusterState | R
     case "in-doubt":
       // The turn stays open: only its holder knows more, and only its record may end the doubt.
       return {
-        ...state,
-        failures: state.failures + 1,
+        ...failed,
         turn: { ...turn, doubt: doubtOf(turn, told) },
       }
     case "rejected": {

@@ -1,9 +1,14 @@
 /**
- * What a person is told: one of five stages, derived on every read from what is true now, never latched. Decides the stage
- * and its cause; texts and colours are left to the faces.
+ * What a person is told: one of five stages, derived on every read from what is true now, never latched. Decides the stage,
+ * its cause, and when time alone may change it; the words are `texts.ts`, colours are left to the faces.
+ *
+ * Two rules carry it. Nobody is asked to log in by a member that may know less than its cluster. And silence is bounded: a
+ * person without a valid token learns within seconds that something keeps them waiting, and what.
  */
 
-import type { ClusterState, Pair } from "./types.ts"
+import { familyOf } from "../oauth/dialects.ts"
+import type { CauseCode } from "../oauth/types.ts"
+import type { ClusterState, MemberId, Pair } from "./types.ts"
 
 /** In the order of how much a person must care. The first three show nothing. */
 export type Stage = "ready" | "refreshing" | "retrying" | "connecting" | "relogin"
@@ -24,15 +29,27 @@ export interface StageView {
   readonly stopped: boolean
   /** Why its last attempt without the log brought nothing; null: there was none. */
   readonly trouble: StageCause
+  /** Since when this member sees the open turn, epoch ms. */
+  readonly turnSinceMs: number
+  /** Before this no attempt is made, epoch ms; null: nothing holds one back. */
+  readonly heldUntilMs: number | null
+  /** A send is still to come that may end the doubt (`doubt.ts`). */
+  readonly mayResend: boolean
+  /** This member itself, or one that it is connected to. */
+  readonly reachable: (id: MemberId) => boolean
 }
 
 export interface StageOf {
   readonly stage: Stage
   readonly cause: StageCause
+  /** When time alone may make it another, epoch ms; null: only an event does. */
+  readonly untilMs: number | null
 }
 
-/** Attempts that may fail before a person is told. */
-const SILENT_FAILURES = 3
+/** Attempts that are made before a person is told: the first one, and two after a failure. */
+const SILENT_ATTEMPTS = 3
+/** How long one of them may take: as long as a holder that says nothing has where its turn may be replaced. */
+const SILENT_MS = 15_000
 /** How long a doubt about an unusable token lasts before a person is asked. */
 const STUCK_AFTER_MS = 600_000
 
@@ -41,24 +58,39 @@ export function expiresAtMs(pair: Pair): number {
   return pair.issuedAtMs + pair.lifetimeMs
 }
 
+/** Members that may have spent the head and are not heard: opening one may bring the pair. */
+export function suspectsOf(state: ClusterState): readonly MemberId[] {
+  if (state.refused !== null) return state.refused.suspects
+  return state.turn === null ? [] : [state.turn.holder]
+}
+
 /** The stage, right now. */
 export function deriveStage(view: StageView): StageOf {
   const { state, wallMs } = view
-  const { pair, turn, dead } = state
-  if (pair === null) {
-    if (state.epoch > 0) return { stage: "relogin", cause: "logged_out" }
-    // A member that has just started may only not have heard of the login yet.
-    if (!view.settled)
-      return { stage: "connecting", cause: view.stopped ? "store_failed" : "starting" }
-    return { stage: "relogin", cause: "never_logged_in" }
+  const { pair, turn } = state
+  const ended = hopeless(view)
+  if (ended !== null) return ended
+  if (pair === null) return now("connecting", view.stopped ? "store_failed" : "starting")
+  const endsMs = expiresAtMs(pair)
+  if (wallMs >= endsMs) return unusable(view, endsMs)
+  const underWay = turn !== null && turn.doubt === null && !view.stopped
+  return underWay
+    ? { stage: "refreshing", cause: state.lastFailure, untilMs: endsMs }
+    : { stage: "ready", cause: trouble(view), untilMs: endsMs }
+}
+
+function now(stage: Stage, cause: StageCause, untilMs: number | null = null): StageOf {
+  return { stage, cause, untilMs }
+}
+
+/** There is no login, or it is dead. A member that stopped or has just started may only not have heard of a newer one. */
+function hopeless({ state, quorum, settled, stopped }: StageView): StageOf | null {
+  if (stopped || !settled) return null
+  if (state.pair === null) {
+    return now("relogin", state.epoch > 0 ? "logged_out" : "never_logged_in")
   }
-  if (dead !== null) return { stage: "relogin", cause: dead.cause }
-  if (wallMs < expiresAtMs(pair)) {
-    const underWay = turn !== null && turn.doubt === null && !view.stopped
-    if (underWay) return { stage: "refreshing", cause: null }
-    return { stage: "ready", cause: trouble(view) }
-  }
-  return unusable(view, expiresAtMs(pair))
+  // Whether somebody has logged in elsewhere only a quorum knows; and without one nobody could log in here.
+  return state.dead !== null && quorum ? now("relogin", state.dead.cause) : null
 }
 
 /** Something is wrong that nobody needs to see yet. */
@@ -67,26 +99,58 @@ function trouble({ state, quorum, stopped }: StageView): StageCause {
   if (state.turn?.doubt != null) return "in_doubt"
   if (state.refused !== null) return "spent_elsewhere"
   if (state.misconfigured !== null) return state.misconfigured.cause
-  return quorum ? null : "no_quorum"
+  return quorum ? state.lastFailure : "no_quorum"
 }
 
-function unusable(view: StageView, sinceMs: number): StageOf {
-  const { state, wallMs } = view
-  const { turn, failures } = state
-  if (turn?.doubt != null || state.refused !== null) {
-    const cause = state.refused === null ? "in_doubt" : "spent_elsewhere"
-    const stuck = wallMs - sinceMs >= STUCK_AFTER_MS
-    return stuck ? { stage: "relogin", cause: "stuck" } : { stage: "connecting", cause }
-  }
-  if (view.stopped) return { stage: "connecting", cause: "store_failed" }
-  if (state.misconfigured !== null) {
-    return { stage: "connecting", cause: state.misconfigured.cause }
-  }
-  if (!view.quorum) return { stage: "connecting", cause: view.trouble ?? "no_quorum" }
-  if (failures === 0) {
+function unusable(view: StageView, endsMs: number): StageOf {
+  const { state, stopped, quorum } = view
+  const { turn } = state
+  if (stopped) return now("connecting", "store_failed")
+  if (state.refused !== null) return waiting(view, "spent_elsewhere", endsMs)
+  if (turn !== null && turn.doubt !== null) return waiting(view, "in_doubt", endsMs)
+  if (state.misconfigured !== null) return now("connecting", state.misconfigured.cause)
+  if (!quorum && view.trouble !== null) return now("connecting", view.trouble)
+  if (!quorum) return now("connecting", "no_quorum")
+  if (state.dead !== null) return now("connecting", "starting")
+  if (turn !== null) return underWay(view, turn.holder, Math.max(view.turnSinceMs, endsMs))
+  const { heldUntilMs, demanding, reachable } = view
+  if (state.lastFailure !== null) return trying(view, null)
+  if (!demanding) {
     // Expired while nobody used it: the next use refreshes, and nobody needs to see anything.
-    return { stage: "refreshing", cause: view.demanding || turn !== null ? null : "idle" }
+    return now("refreshing", "idle")
   }
-  const cause = state.retry?.cause ?? "transient"
-  return failures <= SILENT_FAILURES ? { stage: "retrying", cause } : { stage: "connecting", cause }
+  const able = state.members.some((one) => one.capability === "full" && reachable(one.id))
+  if (!able) return now("connecting", "no_full_member")
+  if (heldUntilMs !== null) return now("connecting", "earlier_request", heldUntilMs)
+  return now("refreshing", null)
+}
+
+/** For word from a member that may hold the pair; after a while a person is asked, and told who that is. */
+function waiting(view: StageView, cause: string, sinceMs: number): StageOf {
+  const stuckMs = sinceMs + STUCK_AFTER_MS
+  if (!view.settled || view.mayResend) return now("connecting", cause)
+  if (view.wallMs < stuckMs) return now("connecting", cause, stuckMs)
+  return now("relogin", "stuck")
+}
+
+/** A turn is open. Its holder may be slow, or asleep with the only right to spend. */
+function underWay(view: StageView, holder: MemberId, sinceMs: number): StageOf {
+  const silentMs = sinceMs + SILENT_MS
+  if (view.wallMs < silentMs) return trying(view, silentMs)
+  if (view.reachable(holder)) return now("connecting", view.state.lastFailure ?? "slow_answer")
+  return waiting(view, "holder_away", sinceMs)
+}
+
+/** Attempts go on: in silence while they are few and nobody was told to come back later. */
+function trying({ state }: StageView, untilMs: number | null): StageOf {
+  const { failures, lastFailure: cause } = state
+  if (cause === null) return now("refreshing", null, untilMs)
+  const silent = failures < SILENT_ATTEMPTS && !isServerBusy(cause)
+  return silent ? now("retrying", cause, untilMs) : now("connecting", cause, untilMs)
+}
+
+/** The server turned us away for a time of its own, which is longer than a hiccup. */
+function isServerBusy(cause: CauseCode): boolean {
+  const family = familyOf(cause)
+  return /^http_(?:429|5\d\d)$/.test(cause) || family === "throttled" || family === "unavailable"
 }

@@ -216,6 +216,8 @@ export interface ClusterState {
   readonly spenders: readonly MemberId[]
   /** Turns that ended without a pair since the last one, for the staged status. */
   readonly failures: number
+  /** Why the last of them did; null: none did. */
+  readonly lastFailure: CauseCode | null
 }
 
 /** Why an entry was a no-op. */

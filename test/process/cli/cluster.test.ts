@@ -56,6 +56,18 @@ test("without a login the status says what to do", async () => {
   expect(stdout).not.toContain("\u001B")
 })
 
+test("a person whose environment is Chinese reads the stage in Chinese, a program what it always reads", async () => {
+  const one = await lab()
+  await one.init()
+  one.environment = { LC_ALL: "zh_CN.UTF-8" }
+
+  const { stdout } = await one.run("status")
+
+  expect(stdout).toMatch(/^请重新登录以恢复服务\n/)
+  expect(stdout).toContain("尚未有人登录")
+  expect((await one.json("status")).value).toMatchObject({ cause: "never_logged_in" })
+})
+
 test("run tells what happens, serves the others, and ends with the signal's code", async () => {
   const one = await lab()
   await one.init()

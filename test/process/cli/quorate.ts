@@ -29,6 +29,8 @@ export class Lab {
   readonly server: AuthorizationServer
   readonly directory: string
   readonly profile: string
+  /** Of the commands to come, beside the test's own. */
+  environment: NodeJS.ProcessEnv = {}
   readonly #said: string[] = []
 
   constructor(server: AuthorizationServer) {
@@ -100,7 +102,7 @@ export class Lab {
 
   #environment(): NodeJS.ProcessEnv {
     const { FORCE_COLOR: _, NO_COLOR: __, QUORATE_DEBUG: ___, ...rest } = process.env
-    return { ...rest, QUORATE_PROFILE: this.profile }
+    return { ...rest, LC_ALL: "C", QUORATE_PROFILE: this.profile, ...this.environment }
   }
 }
 
