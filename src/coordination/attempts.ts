@@ -83,7 +83,7 @@ export class Attempts {
 
   /**
    * Notes that a turn for the head is about to be asked for, which proves that the journal can be written, and prepares the
-   * request while the log agrees. Sends nothing. @throws QuorateError kind `store`.
+   * request, and connects, while the log agrees. Sends nothing. @throws QuorateError kind `store`.
    */
   intend(): void {
     const { pair } = this.#parts.replica.state
@@ -97,8 +97,11 @@ export class Attempts {
     if (endpoint === null || this.#prepared?.of === pair) return
     const request = this.#prepare(endpoint, pair)
     this.#prepared = { of: pair, request }
-    // A failure is met again, and reported, by whoever carries.
-    request.catch(() => (this.#prepared = null))
+    request.then(
+      ({ url }) => this.#parts.courier.dial(url),
+      // It is met again, and reported, by whoever carries.
+      () => (this.#prepared = null),
+    )
   }
 
   async #prepare(endpoint: TokenEndpoint, pair: Pair): Promise<PreparedRequest> {

@@ -13,13 +13,14 @@ import type { CarryResult, Courier, Judgement } from "../ports/courier.ts"
 import type { Journal } from "../ports/journal.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { Crypto, Identity } from "../ports/sealer.ts"
-import type { SendExchange } from "../ports/token-endpoint.ts"
+import type { ConnectionAhead, DialAhead, SendExchange } from "../ports/token-endpoint.ts"
 import { decodeExchange, encodeExchange } from "../wire/exchange.ts"
 
 export interface InlineCourierParts {
   readonly journal: Journal
   readonly lock: MachineLock
   readonly send: SendExchange
+  readonly dial: DialAhead
   readonly crypto: Crypto
   readonly identity: Identity
   readonly clock: Clock
@@ -39,9 +40,15 @@ export function inlineCourier(parts: InlineCourierParts): Courier {
 class InlineCourier implements Courier {
   readonly #parts: InlineCourierParts
   #carrying = false
+  #ahead: ConnectionAhead | undefined
 
   constructor(parts: InlineCourierParts) {
     this.#parts = parts
+  }
+
+  dial(url: string): void {
+    this.#ahead?.close()
+    this.#ahead = this.#parts.dial(url)
   }
 
   async carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
@@ -103,6 +110,7 @@ class InlineCourier implements Courier {
   }
 
   close(): void {
+    this.#ahead?.close()
     this.#parts.journal.close()
     this.#parts.lock.close()
   }
@@ -115,7 +123,10 @@ class InlineCourier implements Courier {
     const { clock, crypto, identity, journal, send } = this.#parts
     const goMs = clock.wallMs()
     let claimed = false
+    const ahead = this.#ahead
+    this.#ahead = undefined
     const exchange = await send(request, {
+      ahead,
       // Asleep while connecting: what the log said at the go may be long over, so the claim is not made.
       claim: () => (claimed = clock.wallMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
     })

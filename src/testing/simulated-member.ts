@@ -270,6 +270,7 @@ export class Profile implements SimulatedMember {
       ),
       lock: this.#lock.handle(),
       send: this.#send(() => sending),
+      dial: () => ({ close: () => {} }),
       crypto: this.#parts.crypto,
       identity: this.#parts.identity,
       clock,
@@ -279,6 +280,7 @@ export class Profile implements SimulatedMember {
       return work()
     }
     return {
+      dial: (url) => inner.dial(url),
       carry: async (key, request) => {
         sending = { member: this, key, refreshToken: request.body }
         lost = false
