@@ -153,6 +153,7 @@ class Cluster implements Coordinator {
     })
     this.#driver = new RaftDriver({ ...parts, options: { ...parts.raft, self } }, persisted, {
       send: (to, message) => parts.transport?.send(to, { type: "raft", message }),
+      written: (entry) => this.#readAhead(entry),
       restore: (snapshot) => this.#restore(snapshot),
       apply: (entry) => this.#apply(entry),
       settled: (id, result) => this.#settled(id, result),
@@ -273,6 +274,11 @@ class Cluster implements Coordinator {
     this.#headMoved()
   }
 
+  /** Between an acknowledgement and the commit there is time. A leader uses it for its followers' acknowledgements. */
+  #readAhead(entry: Entry): void {
+    if (entry.type === "app" && this.#driver.status.role !== "leader") this.#replica.read(entry)
+  }
+
   #apply(entry: Entry): void {
     this.#settledTerm = entry.term
     if (entry.term === this.#driver.status.term) this.#decide({ type: "caught-up" })
@@ -303,17 +309,12 @@ class Cluster implements Coordinator {
     this.#emit({ type: "token", token })
   }
 
-  /** Tells callers and peers of a new head. */
+  /** Tells callers of a new head; peers hear of it when everybody was served. */
   #headMoved(): void {
     const { pair: head } = this.#replica.state
     if (head === this.#head) return
     this.#head = head
     this.#announce()
-    const { epoch, pair } = this.#replica.state
-    const generation = pair?.generation ?? 0
-    for (const id of this.#peers.connected()) {
-      this.#parts.transport?.send(id, { type: "newest", epoch, generation })
-    }
     const { clock } = this.#parts
     this.#untidy = true
     this.#cancelTidying()
@@ -327,6 +328,7 @@ class Cluster implements Coordinator {
   #tidy(): void {
     if (!this.#untidy || this.#closed || this.#stopped !== null) return
     this.#untidy = false
+    for (const id of this.#peers.connected()) this.#tellNewest(id)
     try {
       this.#compact()
       if (this.#records.settle()) void this.#conduct.offerFound()
@@ -396,12 +398,14 @@ class Cluster implements Coordinator {
 
   #peer(id: MemberId, up: boolean): void {
     this.#peers.set(id, up)
-    if (up) {
-      const { epoch, pair } = this.#replica.state
-      this.#parts.transport?.send(id, { type: "newest", epoch, generation: pair?.generation ?? 0 })
-    }
+    if (up) this.#tellNewest(id)
     this.#driver.input({ type: "peer", id, up })
     this.#emit({ type: "member", id, connected: up })
+  }
+
+  #tellNewest(to: MemberId): void {
+    const { epoch, pair } = this.#replica.state
+    this.#parts.transport?.send(to, { type: "newest", epoch, generation: pair?.generation ?? 0 })
   }
 
   // -- what others see -------------------------------------------------------------------------------------------------
