@@ -125,15 +125,17 @@ class InlineCourier implements Courier {
     let claimed = false
     const ahead = this.#ahead
     this.#ahead = undefined
+    const sealer = once(() => crypto.sealerTo(identity.encryptionKey, context(key)))
     const exchange = await send(request, {
       ahead,
+      // The longer half of sealing the answer, while it is on its way. A failure is met again below.
+      sent: () => void attempt(sealer),
       // Asleep while connecting: what the log said at the go may be long over, so the claim is not made.
       claim: () => (claimed = clock.wallMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
     })
     if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
     try {
-      const sealed = crypto.sealTo(identity.encryptionKey, encodeExchange(exchange), context(key))
-      journal.answer(key, sealed)
+      journal.answer(key, sealer()(encodeExchange(exchange)))
     } catch {
       // The disk refuses the record. A pair that was received is never thrown away: the log may still take it.
     }
@@ -142,10 +144,19 @@ class InlineCourier implements Courier {
 
   /** Null for a row that this identity cannot open: it stays, and others are read all the same. */
   #open(key: AttemptKey, sealed: Uint8Array): Exchange | null {
-    try {
-      return decodeExchange(this.#parts.identity.open(sealed, context(key)))
-    } catch {
-      return null
-    }
+    return attempt(() => decodeExchange(this.#parts.identity.open(sealed, context(key))))
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null
+  return () => (made ??= { value: make() }).value
+}
+
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work()
+  } catch {
+    return null
   }
 }

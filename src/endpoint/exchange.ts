@@ -144,6 +144,7 @@ class Attempt {
     outgoing.on("finish", () => {
       this.#bodySent = true
       if (this.#phase === "send") this.#phase = "response"
+      this.#options.sent?.()
     })
     outgoing.on("response", (incoming) => this.#receive(incoming))
     outgoing.on("upgrade", () => this.#end("UNEXPECTED_UPGRADE"))

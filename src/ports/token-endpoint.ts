@@ -8,6 +8,8 @@ export interface ExchangeOptions {
    * ends with phase `claim`. This is where the sender makes its record durable.
    */
   readonly claim: () => boolean
+  /** Called when the request has left: the answer takes its time, and so may other work. May never be called. */
+  readonly sent?: (() => void) | undefined
   /** Longest total time, in ms. @defaultValue 120_000 */
   readonly timeoutMs?: number | undefined
   /** Used if it stands and leads to the same place; else a new one is dialled. Handed over either way. */
