@@ -82,24 +82,25 @@ export class Attempts {
     this.#parts = parts
   }
 
-  /**
-   * Notes that a turn for the head is about to be asked for, which proves that the journal can be written, and prepares the
-   * request while the log agrees. Sends nothing. @throws QuorateError kind `store`.
-   */
+  /** Notes that a turn for the head is about to be asked for: so the journal can be written. @throws QuorateError kind `store`. */
   intend(): void {
     const { pair } = this.#parts.replica.state
-    if (pair === null) return
-    this.#parts.courier.intend(pair.lineage)
-    this.#warm(pair)
+    if (pair !== null) this.#parts.courier.intend(pair.lineage)
   }
 
-  #warm(pair: Pair): void {
+  /** Prepares the request for the head, and connects, while the log agrees on the turn. Sends nothing. */
+  warm(): void {
+    const { pair } = this.#parts.replica.state
+    if (pair === null) return
     const endpoint = this.#parts.endpoint()
     if (endpoint === null || this.#prepared?.of === pair) return
     const request = this.#prepare(endpoint, pair)
     this.#prepared = { of: pair, request }
-    // A failure is met again, and reported, by whoever carries.
-    request.catch(() => (this.#prepared = null))
+    request.then(
+      ({ url }) => this.#parts.courier.dial(url),
+      // It is met again, and reported, by whoever carries.
+      () => (this.#prepared = null),
+    )
   }
 
   async #prepare(endpoint: TokenEndpoint, pair: Pair): Promise<PreparedRequest> {

@@ -166,6 +166,7 @@ class Cluster implements Coordinator {
     })
     this.#driver = new RaftDriver({ ...parts, options: { ...parts.raft, self } }, persisted, {
       send: (to, message) => parts.transport?.send(to, { type: "raft", message }),
+      written: (entry) => this.#readAhead(entry),
       restore: (snapshot) => this.#restore(snapshot),
       apply: (entry) => this.#apply(entry),
       settled: (id, result) => this.#settled(id, result),
@@ -275,6 +276,11 @@ class Cluster implements Coordinator {
     this.#headMoved()
   }
 
+  /** Between an acknowledgement and the commit there is time. A leader uses it for its followers' acknowledgements. */
+  #readAhead(entry: Entry): void {
+    if (entry.type === "app" && this.#driver.status.role !== "leader") this.#replica.read(entry)
+  }
+
   #apply(entry: Entry): void {
     this.#settledTerm = entry.term
     if (entry.term === this.#driver.status.term) this.#decide({ type: "caught-up" })
@@ -308,13 +314,12 @@ class Cluster implements Coordinator {
     this.#tidyLater()
   }
 
-  /** Tells callers and peers of a new head. */
+  /** Tells callers of a new head; peers hear of it when everybody was served. */
   #headMoved(): void {
     const { pair: head } = this.#replica.state
     if (head === this.#head) return
     this.#head = head
     this.#announce()
-    this.#newest.tell(this.#peers.connected())
     this.#untidy = true
   }
 
@@ -334,6 +339,7 @@ class Cluster implements Coordinator {
       this.#server.save()
       if (!this.#untidy) return
       this.#untidy = false
+      this.#newest.tell(this.#peers.connected())
       this.#compact()
       if (this.#records.settle()) void this.#conduct.offerFound()
     } catch (error) {

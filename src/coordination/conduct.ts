@@ -38,7 +38,7 @@ export class Conduct {
     const { attempts, crypto, decide, replica, send } = this.#parts
     switch (effect.type) {
       case "propose":
-        if (effect.entry.type === "turn") attempts.intend()
+        if (effect.entry.type === "turn") return this.#takeTurn(effect.key, effect.entry)
         return this.#intend(effect.key, effect.entry)
       case "send":
         return send(effect.to, effect.message)
@@ -78,6 +78,14 @@ export class Conduct {
     } catch (error) {
       this.#parts.failed(error)
     }
+  }
+
+  #takeTurn(key: string, entry: LogEntry): void {
+    const { attempts, replica } = this.#parts
+    attempts.intend()
+    this.#intend(key, entry)
+    // While the others write the turn down. A lone voter has applied it by now, and carries already.
+    if (replica.state.turn === null) attempts.warm()
   }
 
   #intend(key: string, entry: LogEntry): void {

@@ -23,6 +23,8 @@ import type { Storage } from "../ports/storage.ts"
 
 export interface DriverHandlers {
   send(to: NodeId, message: RaftMessage): void
+  /** Durable, acknowledged, and not known to be committed: a good moment to read it. */
+  written(entry: Entry): void
   /** Replaces the whole state machine. */
   restore(snapshot: Snapshot): void
   /** Committed and durable, in order. */
@@ -107,9 +109,12 @@ export class RaftDriver {
 
   #perform(effects: Effects): void {
     const before = this.#written
+    // It answers a heartbeat or a commit index, and nobody waits for it: callers do, for what is applied.
+    const isCourtesy = (message: RaftMessage): boolean =>
+      effects.write === null && message.type === "append-response"
     // What depends on nothing new goes first: the followers' disks then work while ours does.
     for (const { to, message, after } of effects.send) {
-      if (after <= before) this.#handlers.send(to, message)
+      if (after <= before && !isCourtesy(message)) this.#handlers.send(to, message)
     }
     if (effects.write !== null) {
       this.#storage.commit(effects.write)
@@ -122,5 +127,9 @@ export class RaftDriver {
     if (effects.restore !== null) this.#handlers.restore(effects.restore)
     for (const entry of effects.apply) this.#handlers.apply(entry)
     for (const { id, result } of effects.settled) this.#handlers.settled(id, result)
+    for (const { to, message } of effects.send) {
+      if (isCourtesy(message)) this.#handlers.send(to, message)
+    }
+    for (const entry of effects.write?.append ?? []) this.#handlers.written(entry)
   }
 }

@@ -35,6 +35,14 @@ export interface Applied {
   readonly verdict: Verdict
 }
 
+/** An entry as its bytes say it, with no regard to the state. */
+interface Readable {
+  /** Null: not one of ours. */
+  readonly entry: LogEntry | null
+  /** False for a result that its maker did not sign. */
+  readonly signed: boolean
+}
+
 /** The public key of a member id: all before its incarnation. */
 export function keyOf(id: MemberId): string {
   return id.slice(0, id.lastIndexOf("."))
@@ -65,6 +73,7 @@ export class Replica {
   readonly #parts: ReplicaParts
   #state: ClusterState
   #token: CurrentToken | null = null
+  readonly #read = new WeakMap<Uint8Array, Readable>()
 
   constructor(parts: ReplicaParts, clusterId: string, members: readonly MemberInfo[]) {
     this.#parts = parts
@@ -88,12 +97,21 @@ export class Replica {
 
   /** Null: the entry is not one of ours and changed nothing. */
   apply(raw: AppEntry): Applied | null {
-    const entry = readable(raw.data)
+    const { entry, signed } = this.read(raw)
     if (entry === null) return null
-    const signed = entry.type !== "result" || this.#signed(entry)
     const { state, verdict } = fold(this.#state, entry, { index: raw.index, signed })
     this.#become(state)
     return { entry, verdict }
+  }
+
+  /** Decodes and checks, once for each entry, whatever the state. May come long before it is applied. */
+  read(raw: AppEntry): Readable {
+    const known = this.#read.get(raw.data)
+    if (known !== undefined) return known
+    const entry = readable(raw.data)
+    const read = { entry, signed: entry?.type !== "result" || this.#signed(entry) }
+    this.#read.set(raw.data, read)
+    return read
   }
 
   snapshot(): Uint8Array {

@@ -13,13 +13,14 @@ import type { CarryResult, Courier, Judgement } from "../ports/courier.ts"
 import type { Journal } from "../ports/journal.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { Crypto, Identity } from "../ports/sealer.ts"
-import type { SendExchange } from "../ports/token-endpoint.ts"
+import type { ConnectionAhead, DialAhead, SendExchange } from "../ports/token-endpoint.ts"
 import { decodeExchange, encodeExchange } from "../wire/exchange.ts"
 
 export interface InlineCourierParts {
   readonly journal: Journal
   readonly lock: MachineLock
   readonly send: SendExchange
+  readonly dial: DialAhead
   readonly crypto: Crypto
   readonly identity: Identity
   readonly clock: Clock
@@ -39,9 +40,15 @@ export function inlineCourier(parts: InlineCourierParts): Courier {
 class InlineCourier implements Courier {
   readonly #parts: InlineCourierParts
   #carrying = false
+  #ahead: ConnectionAhead | undefined
 
   constructor(parts: InlineCourierParts) {
     this.#parts = parts
+  }
+
+  dial(url: string): void {
+    this.#ahead?.close()
+    this.#ahead = this.#parts.dial(url)
   }
 
   async carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
@@ -103,6 +110,7 @@ class InlineCourier implements Courier {
   }
 
   close(): void {
+    this.#ahead?.close()
     this.#parts.journal.close()
     this.#parts.lock.close()
   }
@@ -115,14 +123,19 @@ class InlineCourier implements Courier {
     const { clock, crypto, identity, journal, send } = this.#parts
     const goMs = clock.uptimeMs()
     let claimed = false
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const sealer = once(() => crypto.sealerTo(identity.encryptionKey, context(key)))
     const exchange = await send(request, {
+      ahead,
+      // The longer half of sealing the answer, while it is on its way. A failure is met again below.
+      sent: () => void attempt(sealer),
       // Asleep while connecting: what the log said at the go may be long over, so the claim is not made.
       claim: () => (claimed = clock.uptimeMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
     })
     if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
     try {
-      const sealed = crypto.sealTo(identity.encryptionKey, encodeExchange(exchange), context(key))
-      journal.answer(key, sealed)
+      journal.answer(key, sealer()(encodeExchange(exchange)))
     } catch {
       // The disk refuses the record. A pair that was received is never thrown away: the log may still take it.
     }
@@ -131,10 +144,19 @@ class InlineCourier implements Courier {
 
   /** Null for a row that this identity cannot open: it stays, and others are read all the same. */
   #open(key: AttemptKey, sealed: Uint8Array): Exchange | null {
-    try {
-      return decodeExchange(this.#parts.identity.open(sealed, context(key)))
-    } catch {
-      return null
-    }
+    return attempt(() => decodeExchange(this.#parts.identity.open(sealed, context(key))))
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null
+  return () => (made ??= { value: make() }).value
+}
+
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work()
+  } catch {
+    return null
   }
 }

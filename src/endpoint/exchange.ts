@@ -15,6 +15,7 @@ import type { Socket } from "node:net"
 import { isCauseCode } from "../core/oauth/cause.ts"
 import type { Exchange, ExchangePhase, PreparedRequest } from "../core/oauth/types.ts"
 import type { ExchangeOptions, SendExchange } from "../ports/token-endpoint.ts"
+import { readyEvent, takeAhead } from "./ahead.ts"
 import { dial, parseTarget, type Target } from "./target.ts"
 
 const TIMEOUT_MS = 120_000
@@ -78,7 +79,9 @@ class Attempt {
   }
 
   #dial(target: Target): Socket {
-    const socket = dial(target)
+    const { ahead } = this.#options
+    const taken = ahead === undefined ? null : takeAhead(ahead, target)
+    const socket = taken?.socket ?? dial(target)
     socket.on("error", (error) => {
       if (this.#phase === "connect" && isLookupError(error)) this.#phase = "dns"
       // Once the request has the socket it reports the error itself, and after what was read before it.
@@ -87,12 +90,18 @@ class Attempt {
     socket.on("close", () => {
       if (this.#outgoing === undefined) this.#end("ECONNRESET")
     })
-    if (target.secure) {
+    if (taken?.ready === true) {
+      // Not at once: the socket is ours when this has returned.
+      queueMicrotask(() => this.#claimAndSend(target))
+      return socket
+    }
+    if (target.secure && taken !== null && !socket.connecting) this.#phase = "tls"
+    else if (target.secure) {
       socket.once("connect", () => {
         this.#phase = "tls"
       })
     }
-    socket.once(target.secure ? "secureConnect" : "connect", () => this.#claimAndSend(target))
+    socket.once(readyEvent(target), () => this.#claimAndSend(target))
     return socket
   }
 
@@ -135,6 +144,7 @@ class Attempt {
     outgoing.on("finish", () => {
       this.#bodySent = true
       if (this.#phase === "send") this.#phase = "response"
+      this.#options.sent?.()
     })
     outgoing.on("response", (incoming) => this.#receive(incoming))
     outgoing.on("upgrade", () => this.#end("UNEXPECTED_UPGRADE"))

@@ -6,7 +6,7 @@
 import { noise } from "@chainsafe/libp2p-noise"
 import { yamux } from "@chainsafe/libp2p-yamux"
 import { generateKeyPairFromSeed, publicKeyFromRaw } from "@libp2p/crypto/keys"
-import type { ConnectionGater, Libp2p } from "@libp2p/interface"
+import type { ConnectionGater, Libp2p, MessageStream } from "@libp2p/interface"
 import { peerIdFromPublicKey } from "@libp2p/peer-id"
 import { tcp } from "@libp2p/tcp"
 import { createLibp2p } from "libp2p"
@@ -39,7 +39,7 @@ export async function startNode(options: NodeOptions): Promise<Libp2p> {
         outboundSocketInactivityTimeout: NEVER_MS,
       }),
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [inOnePiece(noise())],
     streamMuxers: [
       yamux({
         // Raft's own traffic, and the probe of link.ts, tell the dead from the living; an idle link stays silent.
@@ -66,6 +66,29 @@ export async function startNode(options: NodeOptions): Promise<Libp2p> {
     },
     services: { promptExit },
   })
+}
+
+/**
+ * Noise hands its two bytes of length and its ciphertext over one by one (libp2p-noise 17.0.0), and TCP makes a packet of
+ * each: two calls of the system, and a peer that wakes up twice for every message.
+ */
+function inOnePiece(encrypter: EncrypterFactory): EncrypterFactory {
+  return (components) => {
+    const inner = encrypter(components)
+    const secureInbound: typeof inner.secureInbound = (connection, options) =>
+      inner.secureInbound(joined(connection), options)
+    const secureOutbound: typeof inner.secureOutbound = (connection, options) =>
+      inner.secureOutbound(joined(connection), options)
+    return { protocol: inner.protocol, secureInbound, secureOutbound }
+  }
+}
+
+type EncrypterFactory = ReturnType<typeof noise>
+
+function joined<T extends MessageStream>(connection: T): T {
+  const send = connection.send.bind(connection)
+  connection.send = (data) => send(data.subarray())
+  return connection
 }
 
 /**

@@ -18,6 +18,8 @@ export type Judgement =
   | { readonly type: "judged"; readonly record: AttemptRecord }
 
 export interface Courier {
+  /** Connects to where the next request will go, and sends nothing. Dropped after a few seconds unused. */
+  dial(url: string): void
   /** Carries the request once. Resolves always; outlives its caller's interest. */
   carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult>
   /** Notes, durably, that a turn for this token is about to be asked for. @throws QuorateError kind `store`. */

@@ -49,6 +49,8 @@ export interface Crypto {
   randomBytes(length: number): Uint8Array
   /** Seals to a public X25519 key (HPKE, RFC 9180 base mode). */
   sealTo(publicKey: Uint8Array, plain: Uint8Array, context: string): Uint8Array
+  /** {@link sealTo} in two steps, the long one first, for one message. */
+  sealerTo(publicKey: Uint8Array, context: string): (plain: Uint8Array) => Uint8Array
   verify(memberKey: string, message: Uint8Array, signature: Uint8Array): boolean
   /** Keyed hash of a refresh token: HMAC-SHA-256 under the cluster id, hex, 32 characters. */
   lineage(clusterId: string, refreshToken: string): Lineage

@@ -8,9 +8,22 @@ export interface ExchangeOptions {
    * ends with phase `claim`. This is where the sender makes its record durable.
    */
   readonly claim: () => boolean
+  /** Called when the request has left: the answer takes its time, and so may other work. May never be called. */
+  readonly sent?: (() => void) | undefined
   /** Longest total time, in ms. @defaultValue 120_000 */
   readonly timeoutMs?: number | undefined
+  /** Used if it stands and leads to the same place; else a new one is dialled. Handed over either way. */
+  readonly ahead?: ConnectionAhead | undefined
 }
+
+/** A fresh connection, made before its only request is known. Carries nothing, and is gone after a few seconds unused. */
+export interface ConnectionAhead {
+  /** Harmless when it was handed over. */
+  close(): void
+}
+
+/** Connects to a URL's host without writing a byte. Never throws. */
+export type DialAhead = (url: string) => ConnectionAhead
 
 /** Sends one prepared request: a fresh connection, no retry, no redirect. Resolves always, rejects never. */
 export type SendExchange = (request: PreparedRequest, options: ExchangeOptions) => Promise<Exchange>

@@ -3,7 +3,7 @@
  * keys and associated data to its callers.
  */
 
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto"
 
 import { QuorateError } from "../core/base/errors.ts"
 
@@ -35,7 +35,9 @@ export function gcmSeal(
   plain: Uint8Array,
   associated: Uint8Array,
 ): Uint8Array {
-  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES })
+  const cipher = createCipheriv("aes-256-gcm", createSecretKey(key), nonce, {
+    authTagLength: TAG_BYTES,
+  })
   cipher.setAAD(associated)
   return concat(cipher.update(plain), cipher.final(), cipher.getAuthTag())
 }
@@ -48,7 +50,9 @@ export function gcmOpen(
   associated: Uint8Array,
 ): Uint8Array | null {
   if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES) return null
-  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES })
+  const decipher = createDecipheriv("aes-256-gcm", createSecretKey(key), nonce, {
+    authTagLength: TAG_BYTES,
+  })
   decipher.setAAD(associated)
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
   const plain = decipher.update(sealed.subarray(0, -TAG_BYTES))

@@ -5,7 +5,7 @@ import { createHmac, randomBytes } from "node:crypto"
 import type { Crypto } from "../ports/sealer.ts"
 import { keyring } from "./keyring.ts"
 import { verify } from "./member-key.ts"
-import { sealTo } from "./sealed-to.ts"
+import { sealerTo, sealTo } from "./sealed-to.ts"
 
 /** Hex digits of a lineage: 128 bits, enough that no two tokens of an account meet. */
 const LINEAGE_DIGITS = 32
@@ -14,6 +14,7 @@ const LINEAGE_DIGITS = 32
 export const nodeCrypto: Crypto = {
   randomBytes: (length) => new Uint8Array(randomBytes(length)),
   sealTo,
+  sealerTo,
   verify,
   lineage: (clusterId, refreshToken) =>
     createHmac("sha256", clusterId).update(refreshToken).digest("hex").slice(0, LINEAGE_DIGITS),

@@ -6,7 +6,7 @@
 import type { KeyObject } from "node:crypto"
 
 import { concat, KEY_BYTES, keyUnusable, utf8 } from "./aead.ts"
-import { hpkeOpen, hpkeSeal } from "./hpke.ts"
+import { hpkeOpen, hpkeSender } from "./hpke.ts"
 
 /** HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. */
 const X25519_A256GCM = 1
@@ -17,9 +17,22 @@ const X25519_A256GCM = 1
  * @throws QuorateError `KEY_UNUSABLE` when the public key is not one.
  */
 export function sealTo(recipient: Uint8Array, plain: Uint8Array, context: string): Uint8Array {
-  const sealed = hpkeSeal(recipient, info(context), new Uint8Array(0), plain)
-  if (sealed === null) throw keyUnusable("an encryption key of a member is not usable")
-  return concat(Uint8Array.of(X25519_A256GCM), sealed.enc, sealed.ciphertext)
+  return sealerTo(recipient, context)(plain)
+}
+
+/**
+ * {@link sealTo} in two steps, of which the first is the long one. For one message only.
+ *
+ * @throws QuorateError `KEY_UNUSABLE` when the public key is not one.
+ */
+export function sealerTo(
+  recipient: Uint8Array,
+  context: string,
+): (plain: Uint8Array) => Uint8Array {
+  const sender = hpkeSender(recipient, info(context))
+  if (sender === null) throw keyUnusable("an encryption key of a member is not usable")
+  return (plain) =>
+    concat(Uint8Array.of(X25519_A256GCM), sender.enc, sender.seal(new Uint8Array(0), plain))
 }
 
 /** Opens with the private half. @throws QuorateError `KEY_UNUSABLE` when it was not made for this key and context. */

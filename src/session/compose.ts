@@ -13,6 +13,7 @@ import type { LastResort } from "../core/refresh/doubt.ts"
 import type { MemberId, MemberInfo } from "../core/refresh/types.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
 import { inlineCourier } from "../courier/inline.ts"
+import { dialAhead } from "../endpoint/ahead.ts"
 import { sendExchange } from "../endpoint/exchange.ts"
 import { tokenEndpoint } from "../endpoint/token-endpoint.ts"
 import { MetadataCache } from "../endpoint/metadata.ts"
@@ -161,6 +162,7 @@ export async function compose(
     journal: sqliteJournal(directory.courierDb),
     lock: machineLock(directory.courierLock),
     send: sendExchange,
+    dial: dialAhead,
     crypto: nodeCrypto,
     identity,
     clock: systemClock,

@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto"
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs"
 import { dirname } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 
 import { isQuorateError, type QuorateError } from "../core/base/errors.ts"
@@ -27,6 +27,9 @@ export interface StoreFormat {
   readonly timeoutMs: number
 }
 
+/** Where a store gets its statements from: each text is compiled once, which takes longer than running it. */
+export type Statements = Pick<DatabaseSync, "prepare">
+
 /**
  * An open file. After the first failure every method throws that failure again: a failed fsync may have lost pages
  * which a second one would report as clean.
@@ -37,9 +40,9 @@ export interface StoreFile {
    *
    * @throws what `work` threw, after a rollback; or QuorateError kind `store` naming the file.
    */
-  transaction<T>(work: (db: DatabaseSync) => T): T
+  transaction<T>(work: (db: Statements) => T): T
   /** Runs `work` without a transaction; it must not write. */
-  read<T>(work: (db: DatabaseSync) => T): T
+  read<T>(work: (db: Statements) => T): T
   /**
    * Moves everything to the main file and empties the WAL, so that overwritten bytes leave the disk.
    *
@@ -82,7 +85,7 @@ export function openStoreFile(path: string, format: StoreFormat): StoreFile {
 export function readStoreFile<T>(
   path: string,
   format: StoreFormat,
-  work: (db: DatabaseSync) => T,
+  work: (db: Statements) => T,
 ): T | null {
   try {
     if (sizeOf(path) === null) return null
@@ -101,6 +104,7 @@ export function readStoreFile<T>(
 
 function storeFile(db: DatabaseSync, path: string, format: StoreFormat): StoreFile {
   let failure: QuorateError | null = null
+  const statements = compiledOnce(db)
   /** Says what went wrong; from then on nothing else is said, unless the file was merely busy. */
   const failed = (error: unknown): unknown => {
     const said = storeError(path, error)
@@ -121,7 +125,7 @@ function storeFile(db: DatabaseSync, path: string, format: StoreFormat): StoreFi
         // Explicit BEGIN and COMMIT: a statement that commits by itself through .get() swallows a failed commit.
         db.exec("BEGIN IMMEDIATE")
         try {
-          const result = work(db)
+          const result = work(statements)
           db.exec("COMMIT")
           return result
         } catch (error) {
@@ -129,13 +133,25 @@ function storeFile(db: DatabaseSync, path: string, format: StoreFormat): StoreFi
           throw error
         }
       }),
-    read: (work) => guarded(() => work(db)),
+    read: (work) => guarded(() => work(statements)),
     truncateWal: () => guarded(() => checkpoint(db, format.timeoutMs)),
     close: () => {
       if (db.isOpen) db.close()
     },
   }
   return file
+}
+
+/** A store has some twenty texts, all of them constants. */
+function compiledOnce(db: DatabaseSync): Statements {
+  const known = new Map<string, StatementSync>()
+  return {
+    prepare: (sql) => {
+      const statement = known.get(sql) ?? db.prepare(sql)
+      known.set(sql, statement)
+      return statement
+    },
+  }
 }
 
 /** A reader may have been stopped in the middle of a page: it must not stop the writer for longer than this. */
@@ -145,9 +161,23 @@ function checkpoint(db: DatabaseSync, timeoutMs: number): boolean {
   db.exec(`PRAGMA busy_timeout = ${Math.min(timeoutMs, CHECKPOINT_WAIT_MS_MAX)}`)
   try {
     // Tells in a row, without throwing, that it was busy. Through .all(), so that an error of the disk is told.
-    return db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all()[0]?.["busy"] === 0
+    const isDone = db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all()[0]?.["busy"] === 0
+    if (isDone) startWal(db)
+    return isDone
   } finally {
     db.exec(`PRAGMA busy_timeout = ${timeoutMs}`)
+  }
+}
+
+/** The first commit in an empty WAL syncs its header too, once more: better now than when somebody waits for a commit. */
+function startWal(db: DatabaseSync): void {
+  const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"])
+  try {
+    db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${version}; COMMIT`)
+  } catch (error) {
+    if (db.isTransaction) rollback(db)
+    // Then somebody else starts it.
+    if (!isBusy(error)) throw error
   }
 }
 

@@ -3,15 +3,13 @@
  * state is; leaves durability and failures to `sqlite-file.ts` and the rules of a write to `check.ts`.
  */
 
-import type { DatabaseSync } from "node:sqlite"
-
 import { invariant, InvariantError } from "../core/base/assert.ts"
 import { QuorateError } from "../core/base/errors.ts"
 import type { Entry, HardState, Index, Persisted, Snapshot, Write } from "../core/raft/types.ts"
 import type { BlobName, Storage } from "../ports/storage.ts"
 import { checkPersisted, checkWrite, type LogView } from "./check.ts"
 import { DamageError, storeFenced } from "./sqlite-errors.ts"
-import { openStoreFile, readStoreFile, type StoreFormat } from "./sqlite-file.ts"
+import { openStoreFile, readStoreFile, type Statements, type StoreFormat } from "./sqlite-file.ts"
 import {
   decodeEntry,
   decodeHard,
@@ -64,7 +62,7 @@ export function sqliteStorage(path: string): Storage {
   let isErased = file.truncateWal()
   let commits = 0
 
-  const write = (work: (db: DatabaseSync) => void, replacing: boolean): void => {
+  const write = (work: (db: Statements) => void, replacing: boolean): void => {
     file.transaction((db) => {
       if (fenceOf(db) !== fence) throw storeFenced(path)
       work(db)
@@ -105,21 +103,21 @@ export function sqliteView(path: string): StorageView {
   return { readBlob: (name) => readStoreFile(path, FORMAT, (db) => blobOf(db, name)) }
 }
 
-function fenceOf(db: DatabaseSync): number {
+function fenceOf(db: Statements): number {
   return integerOf(db.prepare("SELECT number FROM fence").get() ?? {}, "number")
 }
 
-function blobOf(db: DatabaseSync, name: BlobName): Uint8Array | null {
+function blobOf(db: Statements, name: BlobName): Uint8Array | null {
   const bytes = db.prepare("SELECT bytes FROM blob WHERE name = ?").get(name)?.["bytes"]
   return bytes instanceof Uint8Array ? bytes : null
 }
 
-function hardOf(db: DatabaseSync): HardState | null {
+function hardOf(db: Statements): HardState | null {
   const row = db.prepare("SELECT * FROM hard").get()
   return row === undefined ? null : decodeHard(row)
 }
 
-function load(db: DatabaseSync): Persisted | null {
+function load(db: Statements): Persisted | null {
   const hard = hardOf(db)
   const row = db.prepare("SELECT * FROM snapshot").get()
   const rows = db.prepare("SELECT * FROM log ORDER BY position").all()
@@ -135,7 +133,7 @@ function load(db: DatabaseSync): Persisted | null {
   return persisted
 }
 
-function insertGenesis(db: DatabaseSync, path: string, persisted: Persisted): void {
+function insertGenesis(db: Statements, path: string, persisted: Persisted): void {
   if (hardOf(db) !== null)
     throw new QuorateError("ALREADY_INITIALIZED", "usage", `${path} holds a member already`)
   putSnapshot(db, persisted.snapshot)
@@ -143,7 +141,7 @@ function insertGenesis(db: DatabaseSync, path: string, persisted: Persisted): vo
   putHard(db, persisted.hard)
 }
 
-function applyWrite(db: DatabaseSync, write: Write): void {
+function applyWrite(db: Statements, write: Write): void {
   checkWrite(viewOf(db), write)
   if (write.snapshot !== undefined) {
     const { value, keepTail } = write.snapshot
@@ -157,7 +155,7 @@ function applyWrite(db: DatabaseSync, write: Write): void {
   if (write.hard !== undefined) putHard(db, write.hard)
 }
 
-function viewOf(db: DatabaseSync): LogView {
+function viewOf(db: Statements): LogView {
   const hard = hardOf(db)
   const row = db.prepare("SELECT position, term FROM snapshot").get()
   invariant(hard !== null && row !== undefined, "a write before the genesis")
@@ -172,19 +170,19 @@ function viewOf(db: DatabaseSync): LogView {
   }
 }
 
-function putHard(db: DatabaseSync, hard: HardState): void {
+function putHard(db: Statements, hard: HardState): void {
   db.prepare("INSERT OR REPLACE INTO hard (id, term, voted_for, crc) VALUES (1, ?, ?, ?)").run(
     ...encodeHard(hard),
   )
 }
 
-function putSnapshot(db: DatabaseSync, snapshot: Snapshot): void {
+function putSnapshot(db: Statements, snapshot: Snapshot): void {
   db.prepare(
     "INSERT OR REPLACE INTO snapshot (id, position, term, config, data, crc) VALUES (1, ?, ?, ?, ?, ?)",
   ).run(...encodeSnapshot(snapshot))
 }
 
-function putEntry(db: DatabaseSync, entry: Entry): void {
+function putEntry(db: Statements, entry: Entry): void {
   db.prepare(
     "INSERT INTO log (position, term, type, proposal, config, data, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
   ).run(...encodeEntry(entry))

@@ -42,6 +42,7 @@ export function seededCrypto(random: Random, real: boolean): Crypto {
   return {
     randomBytes,
     sealTo: sealed,
+    sealerTo: (key, context) => (plain) => sealed(key, plain, context),
     verify: (memberKey, message, given) =>
       Buffer.compare(signature(memberKey, message), given) === 0,
     lineage: (clusterId, refreshToken) => nodeCrypto.lineage(clusterId, refreshToken),

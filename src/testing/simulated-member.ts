@@ -274,6 +274,7 @@ export class Profile implements SimulatedMember {
       ),
       lock: this.#lock.handle(),
       send: this.#send(() => sending),
+      dial: () => ({ close: () => {} }),
       crypto: this.#parts.crypto,
       identity: this.#parts.identity,
       clock,
@@ -283,6 +284,7 @@ export class Profile implements SimulatedMember {
       return work()
     }
     return {
+      dial: (url) => inner.dial(url),
       carry: async (key, request) => {
         sending = { member: this, key, refreshToken: request.body }
         lost = false

@@ -6,7 +6,7 @@ import type { Exchange } from "../../src/core/oauth/types.ts"
 import { inlineCourier } from "../../src/courier/inline.ts"
 import type { Courier } from "../../src/ports/courier.ts"
 import type { MachineLock } from "../../src/ports/machine-lock.ts"
-import type { SendExchange } from "../../src/ports/token-endpoint.ts"
+import type { DialAhead, SendExchange } from "../../src/ports/token-endpoint.ts"
 import { nodeCrypto } from "../../src/seal/crypto.ts"
 import { identityFrom } from "../../src/seal/identity.ts"
 import { memberClock, virtualScheduler } from "../../src/testing/clock.ts"
@@ -36,9 +36,21 @@ function freeLock(): MachineLock {
   }
 }
 
-function courier(send: SendExchange, disk: MemoryDisk = memoryDisk()): Courier {
+function courier(
+  send: SendExchange,
+  disk: MemoryDisk = memoryDisk(),
+  dial: DialAhead = () => ({ close: () => {} }),
+): Courier {
   const journal = disk.openJournal()
-  return inlineCourier({ journal, lock: freeLock(), send, crypto: nodeCrypto, identity, clock })
+  return inlineCourier({
+    journal,
+    lock: freeLock(),
+    send,
+    dial,
+    crypto: nodeCrypto,
+    identity,
+    clock,
+  })
 }
 
 const answers: SendExchange = async (_, { claim }) =>
@@ -164,4 +176,26 @@ test("a record of another identity is left alone, and the others are read", asyn
 
   expect(courier(answers, disk).kept()).toEqual([])
   expect(courier(answers, disk).latest(KEY)).toBe(1)
+})
+
+test("a connection made ahead serves one trip, the newest one, and ends with the courier", async () => {
+  const closed: string[] = []
+  const used: unknown[] = []
+  const dial: DialAhead = (url) => ({ close: () => void closed.push(url) })
+  const send: SendExchange = (request, options) => {
+    used.push(options.ahead)
+    return answers(request, options)
+  }
+  const one = courier(send, memoryDisk(), dial)
+  one.dial("first")
+  one.dial("second")
+  expect(closed).toEqual(["first"])
+
+  await one.carry(KEY, REQUEST)
+  await one.carry({ ...KEY, attempt: KEY.attempt + 1 }, REQUEST)
+  expect(used).toEqual([expect.anything(), undefined])
+
+  one.dial("third")
+  one.close()
+  expect(closed).toEqual(["first", "third"])
 })

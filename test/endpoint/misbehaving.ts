@@ -63,7 +63,7 @@ export function acceptingServer(accept: (socket: Socket) => void): Promise<RawSe
   )
 }
 
-async function listen(make: (received: string[]) => Server): Promise<RawServer> {
+export async function listen(make: (received: string[]) => Server): Promise<RawServer> {
   const received: string[] = []
   const server = make(received)
   const sockets = new Set<Socket>()

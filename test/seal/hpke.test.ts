@@ -6,7 +6,8 @@ import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke
 import fc from "fast-check"
 import { expect, test } from "vitest"
 
-import { hpkeOpen, hpkeSeal } from "../../src/seal/hpke.ts"
+import { InvariantError } from "../../src/core/base/assert.ts"
+import { hpkeOpen, hpkeSeal, hpkeSender } from "../../src/seal/hpke.ts"
 import { privateKey, publicBytes } from "../../src/seal/keys.ts"
 
 const SUITE = new CipherSuite({
@@ -65,6 +66,14 @@ test("two seals of one message share nothing", () => {
 
   expect(first?.enc).not.toEqual(second?.enc)
   expect(first?.ciphertext).not.toEqual(second?.ciphertext)
+})
+
+test("a sender seals one message and no second one under its nonce", () => {
+  const sender = hpkeSender(PUBLIC, new Uint8Array(0))
+  const seal = () => sender?.seal(new Uint8Array(0), new Uint8Array(8))
+  expect(seal()).toHaveLength(8 + 16)
+
+  expect(seal).toThrow(InvariantError)
 })
 
 // RFC 7748 §6.1: points of small order make the shared secret predictable; RFC 9180 §7.1.4 wants them refused.

@@ -15,7 +15,7 @@ import { describe, expect, onTestFinished, test } from "vitest"
 
 import { isQuorateError, type QuorateError } from "../../src/core/base/errors.ts"
 import { genesis } from "../../src/core/raft/persisted.ts"
-import { openStoreFile } from "../../src/storage/sqlite-file.ts"
+import { openStoreFile, type Statements } from "../../src/storage/sqlite-file.ts"
 import { sqliteJournal } from "../../src/storage/sqlite-journal.ts"
 import { sqliteStorage, sqliteView } from "../../src/storage/sqlite.ts"
 import { testDirectory } from "./directory.ts"
@@ -313,7 +313,7 @@ describe("a full disk", () => {
   test("a busy store is refused for now, not for good", () => {
     const path = join(testDirectory(), "state.db")
     const [file, other] = [openStoreFile(path, format), openStoreFile(path, format)]
-    const insert = (db: DatabaseSync) => db.prepare("INSERT INTO t VALUES (1, NULL)").run()
+    const insert = (db: Statements) => db.prepare("INSERT INTO t VALUES (1, NULL)").run()
 
     other.transaction(() => {
       expect(storeFailure(path, () => file.transaction(insert)).code).toBe("STORE_UNUSABLE")

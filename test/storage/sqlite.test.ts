@@ -107,6 +107,18 @@ test("the WAL stays small when nothing is ever compacted", () => {
   storage.close()
 })
 
+test("an emptied WAL is started at once, so that the next commit syncs no header", () => {
+  const path = join(testDirectory(), "state.db")
+  const storage = sqliteStorage(path)
+  storage.bootstrap(GENESIS)
+  const started = 32 + 24 + 4_096
+
+  storage.writeBlob("view", MARK)
+
+  expect(statSync(`${path}-wal`).size).toBe(started)
+  storage.close()
+})
+
 test("a view reads the newest blob while the host holds the store", () => {
   const path = join(testDirectory(), "state.db")
   const view = sqliteView(path)
