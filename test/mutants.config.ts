@@ -2,7 +2,8 @@
  * What every mutant meets (`npm run mutants`, set up in `.stryker.config.json`): the core's own tests, without the
  * searches that take minutes. Each mutant gets a worker of its own, so the files within it need no isolation.
  *
- * `tsconfigFile` names no file there on purpose: Stryker would rewrite it with an API that TypeScript 7 has not.
+ * Of its settings, `tsconfigFile` names no file on purpose: Stryker would rewrite it with an API that TypeScript 7 has
+ * not. `timeoutMS` is long so that a busy machine kills no mutant; loops without end are stopped by counting.
  */
 
 import { defineConfig, type ViteUserConfig } from "vitest/config"

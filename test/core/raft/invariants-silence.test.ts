@@ -117,26 +117,43 @@ describe("nothing is said of", () => {
       },
     ],
     [
-      "a copy that lies under a snapshot",
+      "a copy that lies under a snapshot, as its last entry or deeper",
       () => {
-        const { checker, disks, memory } = led()
-        disks.set("b", { ...disk(1, []), snapshot: snapshotAt(1, 1) })
+        for (const index of [1, 2]) {
+          const { checker, disks, memory } = led()
+          disks.set("b", { ...disk(1, []), snapshot: snapshotAt(index, 1) })
 
-        checker.observe(view("a", "leader", memory, { commit: 1 }))
+          checker.observe(view("a", "leader", memory, { commit: 1 }))
+        }
       },
     ],
     [
-      "a leader whose snapshot holds what was committed, and one of before it was",
+      "a later leader that has what was committed, in its log or under its snapshot",
       () => {
-        const { checker, disks, memory } = led()
-        disks.set("a", memory).set("b", memory)
-        checker.observe(view("a", "leader", memory, { commit: 1 }))
-        const late = { ...disk(2, [], "c"), snapshot: snapshotAt(1, 1) }
-        disks.set("c", late).set("b", disk(2, [], "c"))
-        checker.released("c", "b", voteOf(2))
-        checker.released("b", "c", grantOf(2))
+        for (const late of [
+          disk(2, log([1, 1]), "c"),
+          { ...disk(2, log([1], 1), "c"), snapshot: snapshotAt(1, 1) },
+          { ...disk(2, [], "c"), snapshot: snapshotAt(2, 1) },
+        ]) {
+          const cluster = led(log([1, 1]))
+          const { checker, disks, memory } = cluster
+          disks.set("a", memory).set("b", memory)
+          checker.observe(view("a", "leader", memory, { commit: 2 }))
 
-        checker.observe(view("c", "leader", late, { commit: 1 }))
+          elected(cluster, "c", "b", late)
+          checker.observe(view("c", "leader", late, { commit: late.snapshot.index }))
+        }
+      },
+    ],
+    [
+      "a change of the configuration after the one before is committed",
+      () => {
+        const { checker, disks, memory } = led([entry(1, 1), configEntry(2, 1, "abc+d")])
+        disks.set("b", memory)
+        checker.observe(view("a", "leader", memory, { commit: 2 }))
+
+        const changed = disk(1, [...memory.entries, configEntry(3, 1, "abcd")], "a")
+        checker.observe(view("a", "leader", changed, { commit: 2 }))
       },
     ],
     [

@@ -40,12 +40,16 @@ describe("the five properties", () => {
     expect(() => checker.observe(view("a", "leader", memory))).not.toThrow()
   })
 
-  test("leader append-only: a leader keeps its entries", () => {
-    const { checker } = led(log([1, 1]))
+  test("leader append-only: a leader keeps its entries, each of them", () => {
+    const cut = led(log([1, 1]))
+    const exchanged = led(log([1, 1]))
 
     const shorter = view("a", "leader", disk(1, log([1]), "a"))
+    const [first = entry(1, 1)] = exchanged.memory.entries
+    const other = view("a", "leader", disk(1, [first, entry(2, 1)], "a"))
 
-    expect(() => checker.observe(shorter)).toThrow(/append-only/)
+    expect(() => cut.checker.observe(shorter)).toThrow(/append-only/)
+    expect(() => exchanged.checker.observe(other)).toThrow(/append-only/)
   })
 
   test("log matching: one index and term, one entry and one predecessor", () => {
@@ -82,6 +86,7 @@ describe("the five properties", () => {
     expect(checker.committed(1)).toBe("1/1 1/1")
     expect(() => checker.applied("b", entry(1, 2))).toThrow(/state machine safety/)
     expect(() => checker.applied("c", entry(1, 1))).toThrow(/before saving it/)
+    expect(() => checker.applied("a", entry(2, 1))).toThrow(/a applies 2.1 .*, not undefined/)
   })
 })
 
@@ -175,7 +180,15 @@ describe("the rules they rest on", () => {
       1,
       /uncommitted configuration/,
     ],
+    [
+      "while its last change is not committed",
+      [entry(1, 1), configEntry(2, 1, "abc+d")],
+      [configEntry(3, 1, "abc+de")],
+      1,
+      /uncommitted configuration/,
+    ],
     ["by two voters", log([1]), [configEntry(2, 1, "abcde")], 1, /too many voters/],
+    ["by one voter for another", log([1]), [configEntry(2, 1, "abd")], 1, /too many voters/],
   ] as const)(
     "a leader that changes members %s is noticed",
     ([, before, added, commit, message]) => {
@@ -289,6 +302,17 @@ test("log matching: the entry before may lie under a snapshot", () => {
   expect(() => checker.observe(view("b", "follower", behind(2), { commit: 1 }))).toThrow(
     /log matching: b has/,
   )
+})
+
+test("what is committed behind a snapshot is known by its place, and no more than that", () => {
+  const { checker } = world()
+  const memory = { ...disk(2, log([1, 1, 2], 2)), snapshot: snapshotAt(2, 1) }
+  checker.observe(view("a", "follower", memory, { commit: 3 }))
+
+  checker.observe(view("a", "follower", memory, { commit: 4 }))
+
+  const known = [2, 3, 4, 5].map((index) => checker.committed(index))
+  expect(known).toEqual([undefined, "3/1 3/1", "4/1 4/1", undefined])
 })
 
 test("a snapshot holds committed entries only", () => {
