@@ -85,10 +85,9 @@ export class SafetyChecker {
   /** Tells that a message leaves a node now: what it says must be on that node's disk. */
   released(from: NodeId, to: NodeId, message: RaftMessage): void {
     const disk = this.#diskOf(from)
-    const ahead = message.type === "vote-response" && message.pre && message.granted
-    const asksAhead = message.type === "vote" && message.pre
-    const term = ahead || asksAhead ? message.term - 1 : message.term
-    invariant(ahead || disk.hard.term >= term, `${from} speaks of term ${term} before saving it`)
+    const promised = message.type === "vote-response" && message.pre && message.granted
+    const term = message.type === "vote" && message.pre ? message.term - 1 : message.term
+    invariant(promised || disk.hard.term >= term, `${from} speaks of term ${term} before saving it`)
     if (message.type === "vote" && !message.pre) this.#vote(from, message.term, from)
     if (message.type === "vote-response" && !message.pre && message.granted) {
       this.#vote(from, message.term, to)
@@ -161,14 +160,14 @@ export class SafetyChecker {
     const { status, memory } = view
     const { self, commit } = status
     invariant(commit <= lastIndexOf(memory), `${self} commits beyond its log`)
-    const from = Math.max(before?.status.commit ?? 0, memory.snapshot.index)
-    for (let index = from + 1; index <= commit; index += 1) {
-      const entry = entryAt(memory, index)
-      invariant(entry !== undefined, `${self} commits a missing entry`)
+    const base = memory.snapshot.index
+    invariant(commit >= base, `${self} has a snapshot of the uncommitted`)
+    const from = Math.max(before?.status.commit ?? 0, base)
+    for (const entry of memory.entries.slice(from - base, commit - base)) {
       const print = printEntry(entry)
-      const known = this.#committed.get(index)
+      const known = this.#committed.get(entry.index)
       if (known === undefined) {
-        this.#committed.set(index, { print, term: entry.term, inTerm: status.term })
+        this.#committed.set(entry.index, { print, term: entry.term, inTerm: status.term })
       } else {
         invariant(known.print === print, `${self} commits ${print}, another ${known.print}`)
       }

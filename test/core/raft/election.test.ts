@@ -352,6 +352,16 @@ describe("check-quorum", () => {
     expect(bench.status).toMatchObject({ role: "follower", term: 1, leader: null })
   })
 
+  test("an election time-out without a quorum is enough", () => {
+    const bench = new Bench({ options: { heartbeatMs: ELECTION_MS / 4 } })
+    bench.lead()
+    const since = bench.now
+
+    while (bench.status.role === "leader") bench.wake()
+
+    expect(bench.now - since).toBe(ELECTION_MS)
+  })
+
   test("a leader that a quorum answers stays, whatever the others do", () => {
     const bench = new Bench({ config: "abcde" })
     bench.lead()

@@ -219,6 +219,17 @@ describe("append-time configuration", () => {
     expect(bench.status.commit).toBe(2)
   })
 
+  test("a voter that joins with nothing takes no commit back", () => {
+    const bench = settledLeader("abc")
+    bench.propose("x")
+    bench.ack("b", 2)
+    const before = bench.status.commit
+
+    change(bench, "abcd")
+
+    expect([before, bench.status.commit]).toEqual([2, 2])
+  })
+
   test("two voters become one, and the one that stays commits alone", () => {
     const bench = settledLeader("ab")
 

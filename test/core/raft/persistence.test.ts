@@ -296,25 +296,29 @@ describe("restart", () => {
   })
 
   test.for([
-    ["a hole", { entries: [entry(1, 1), entry(3, 1)] }],
-    ["a hole behind the snapshot", { snapshot: snapshotAt(2, 1), entries: [entry(4, 1)] }],
-    ["falling terms", { entries: [entry(1, 2), entry(2, 1)] }],
-    ["an entry of a term not begun", { terms: [3], term: 2 }],
-    ["a genesis with a term", { snapshot: snapshotAt(0, 1), term: 1 }],
-    ["a snapshot without voters", { snapshot: snapshotAt(3, 1, "+a"), term: 1 }],
-    ["a malformed configuration", { entries: [configEntry(1, 1, "aa")] }],
-    ["two voters at once", { entries: [configEntry(1, 1, "abcde")] }],
-    ["no pace", { options: { heartbeatMs: 0 } }],
-  ] as const)("a disk with %s is refused at opening", ([, setup]) => {
+    ["a hole", { entries: [entry(1, 1), entry(3, 1)] }, /hole/],
+    ["a hole behind the snapshot", { snapshot: snapshotAt(2, 1), entries: [entry(4, 1)] }, /hole/],
+    ["falling terms", { entries: [entry(1, 2), entry(2, 1)] }, /terms fall/],
+    ["terms below the snapshot's", { snapshot: snapshotAt(2, 3), terms: [2], term: 3 }, /fall/],
+    ["an entry of a term not begun", { terms: [3], term: 2 }, /ahead of the term/],
+    ["a genesis with a term", { snapshot: snapshotAt(0, 1), term: 1 }, /genesis has term 0/],
+    ["a snapshot without voters", { snapshot: snapshotAt(3, 1, "+a"), term: 1 }, /snapshot's conf/],
+    ["a malformed configuration", { entries: [configEntry(1, 1, "aa")] }, /malformed config/],
+    ["two voters at once", { entries: [configEntry(1, 1, "abcde")] }, /more than one voter/],
+    ["no heartbeat", { options: { heartbeatMs: 0 } }, /pacing/],
+    ["no election time-out", { options: { electionMs: 0 } }, /pacing/],
+  ] as const)("a disk with %s is refused at opening, and says so", ([, setup, problem]) => {
     expect(() => new Bench(setup)).toThrow(InvariantError)
+    expect(() => new Bench(setup)).toThrow(problem)
   })
 
-  test.for<Input>([
-    { type: "written", seq: 9 },
-    { type: "compact", index: 1, data: NO_DATA },
-  ])("a driver that breaks the contract with $type stops the node", (input) => {
+  test.for<readonly [Input, RegExp]>([
+    [{ type: "written", seq: 9 }, /never asked for/],
+    [{ type: "compact", index: 1, data: NO_DATA }, /beyond what was applied/],
+  ])("a driver that breaks the contract with %j stops the node", ([input, problem]) => {
     const bench = new Bench({ terms: [1] })
 
     expect(() => bench.step(input)).toThrow(InvariantError)
+    expect(() => new Bench({ terms: [1] }).step(input)).toThrow(problem)
   })
 })

@@ -44,6 +44,24 @@ test("news alone leaves a peer free, entries and snapshots do not", () => {
   expect(free).toEqual([true, true, false, false])
 })
 
+test("a snapshot that arrived has told of the commit that it holds", () => {
+  const progress = newProgress(1, 0)
+  progress.inflight = { type: "snapshot", index: 5, sentAt: 0 }
+
+  acknowledge(progress, 5)
+
+  expect(progress).toMatchObject({ match: 5, next: 6, commit: 5, inflight: null })
+})
+
+test("a refusal from before a snapshot leaves that on its way", () => {
+  const progress = newProgress(3, 0)
+  progress.inflight = { type: "snapshot", index: 5, sentAt: 0 }
+
+  refuse(progress, 2, 0)
+
+  expect(progress).toMatchObject({ next: 3, inflight: { type: "snapshot", index: 5 } })
+})
+
 test("a refusal moves back at least one entry and never to what is known to match", () => {
   const progress = newProgress(9, 0)
 

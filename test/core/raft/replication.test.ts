@@ -89,6 +89,16 @@ describe("the follower", () => {
     expect(bench.status).toMatchObject({ commit: 3, lastIndex: 3 })
   })
 
+  test("survives an append that contradicts what is committed and agrees where that ends", () => {
+    const bench = new Bench({ terms: [1, 2], term: 3 })
+    bench.hear("b", appendOf(3, { prevIndex: 2, prevTerm: 2, commit: 2 }))
+
+    const answers = bench.hear("b", appendOf(3, { entries: log([2, 2, 3]) }))
+
+    expect(answers).toEqual([ackOf(3, 3)])
+    expect(bench.terms).toEqual([1, 2, 3])
+  })
+
   test("refuses, and survives, an append that contradicts what is committed", () => {
     const bench = new Bench({ terms: [1, 1], term: 3 })
     bench.hear("b", appendOf(3, { prevIndex: 2, prevTerm: 1, commit: 2 }))
@@ -230,6 +240,33 @@ describe("the leader", () => {
     expect(effects.send).toMatchObject([{ to: "b", message: { prevIndex: 1, commit: 1 } }])
     expect(bench.ack("b", 1)).toEqual([])
     expect(bench.ack("b", 2)).toMatchObject([{ entries: [], commit: 2 }])
+  })
+
+  test("entries do not wait for the answer to a heartbeat", () => {
+    const bench = leaderOver([])
+    bench.ack("b", 1)
+    bench.ack("b", 1)
+    bench.wake()
+    bench.take()
+
+    const effects = bench.propose("x")
+
+    expect(effects.send).toMatchObject([{ to: "b", message: { entries: [{ id: "x" }] } }])
+  })
+
+  test("no notice names an entry that was compacted away meanwhile", () => {
+    const bench = leaderOver([])
+    bench.propose("x")
+    bench.ack("b", 1)
+    bench.ack("b", 2)
+    bench.step({ type: "compact", index: 2, data: new Uint8Array() })
+    bench.propose("y")
+    bench.take()
+
+    bench.ack("b", 3)
+
+    expect(bench.status).toMatchObject({ commit: 3, snapshotIndex: 2 })
+    expect(bench.take().filter(({ to }) => to === "c")).toEqual([])
   })
 
   test("a notice to a peer that never got the entries is refused, and the refusal changes nothing", () => {

@@ -221,9 +221,20 @@ describe("§7 a follower with a snapshot", () => {
     const answers = [1, 2].flatMap((index) =>
       bench.hear("b", { type: "snapshot", term: 4, snapshot: snapshotAt(index, 1) }),
     )
+    // A liar's: another term where the commit index is.
+    answers.push(...bench.hear("b", { type: "snapshot", term: 4, snapshot: snapshotAt(2, 3) }))
 
-    expect(answers).toEqual([ackOf(4, 2), ackOf(4, 2)])
+    expect(answers).toEqual([ackOf(4, 2), ackOf(4, 2), ackOf(4, 2)])
     expect(bench.status.snapshotIndex).toBe(0)
+  })
+
+  test("takes its sender for the leader, as with an append (figure 13, step 1)", () => {
+    const bench = follower([1])
+    bench.timeOut()
+
+    bench.hear("b", { type: "snapshot", term: 4, snapshot: snapshotAt(4, 3) })
+
+    expect(bench.status).toMatchObject({ role: "follower", leader: "b", leaderSeenAt: bench.now })
   })
 
   test("takes the configuration of the snapshot, also one that lacks it", () => {

@@ -66,6 +66,19 @@ describe("a lone voter", () => {
     expect(bench.nextWakeAt).toBeNull()
   })
 
+  test("has a timer while a learner lacks an entry that nobody has saved yet", () => {
+    const bench = new Bench({ config: "a+b" })
+    bench.wake(0)
+    bench.ack("b", 1)
+    bench.ack("b", 1)
+    bench.sync = false
+
+    bench.propose("x")
+
+    expect(bench.status.commit).toBe(1)
+    expect(bench.nextWakeAt).toBe(HEARTBEAT_MS)
+  })
+
   test("has none for a learner that is unreachable, and tries again when it is back", () => {
     const bench = new Bench({ config: "a+b" })
     bench.wake(0)

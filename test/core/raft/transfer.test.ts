@@ -74,6 +74,33 @@ describe("a transfer", () => {
     ])
   })
 
+  test("lasts a whole election time-out, not a moment less", () => {
+    const bench = leader()
+    const until = bench.now + ELECTION_MS
+    bench.step({ type: "transfer", to: "c" })
+
+    bench.now = until - 1
+    bench.ack("b", 1)
+    bench.step({ type: "wake" })
+    bench.propose("x")
+    bench.now = until
+    bench.step({ type: "wake" })
+    bench.propose("y")
+
+    expect(bench.settled).toEqual([{ id: "x", result: "refused", index: null }])
+    expect(bench.status.lastIndex).toBe(2)
+  })
+
+  test("without a target, and with nobody heard of yet, is for the first voter", () => {
+    const bench = new Bench()
+    bench.lead()
+
+    bench.step({ type: "transfer" })
+    const told = bench.ack("b", 1).map(({ type }) => type)
+
+    expect(told).toContain("timeout-now")
+  })
+
   test("to another target replaces the first, to the same one changes nothing", () => {
     const bench = leader()
     bench.step({ type: "transfer", to: "c" })
