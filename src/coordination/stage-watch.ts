@@ -43,7 +43,8 @@ export class StageWatch {
     const leftMs = (tokenEndsAtUptimeMs ?? 0) - this.#clock.uptimeMs()
     if (leftMs > 0) {
       const again = (): void => this.look(tokenEndsAtUptimeMs)
-      this.#cancel = this.#clock.timer(this.#clock.nowMs() + leftMs, again)
+      // Never less than 1 ms: a rest that adds nothing to `now` would have it look again for ever, at one moment.
+      this.#cancel = this.#clock.timer(this.#clock.nowMs() + Math.max(1, leftMs), again)
     }
     if (news) this.#changed()
   }
