@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto"
 
+import { invariant } from "../core/base/assert.ts"
 import type { Random } from "../core/base/random.ts"
 import type { ReplayPolicy } from "../core/oauth/types.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
@@ -20,7 +21,7 @@ import { namedIdentity, seededCrypto, simulatedIdentity } from "./simulated-cryp
 import { type MachineClock, Profile, type ProfileWorld } from "./simulated-member.ts"
 import { type SimulatedServer, simulatedServer } from "./simulated-server.ts"
 import type { MemoryDisk } from "./storage.ts"
-import { CLEAR, type RouteFaults } from "./trip.ts"
+import { CLEAR, LATE_MS, type RouteFaults } from "./trip.ts"
 import { BLIND, type WorldWatch } from "./watch.ts"
 
 export interface WorldOptions {
@@ -30,6 +31,8 @@ export interface WorldOptions {
   readonly learners?: number | undefined
   readonly policy: ReplayPolicy
   readonly lifetimeSeconds: number
+  /** The latest a request may arrive, in ms. @defaultValue 140_000 */
+  readonly lateMs?: number | undefined
   /** Whether the courier outlives its application, as a process of its own does. */
   readonly courierSurvives: boolean
   readonly lastResort: LastResort
@@ -108,6 +111,8 @@ const DESKTOP: Omit<RaftOptions, "self"> = {
 const CODEC_EVERY = 8
 /** Promises that follow one another from one event, with a margin. */
 const SETTLING_TURNS = 24
+/** More than this at one moment is a loop. */
+const SETTLING_ROUNDS_MAX = 1_000
 
 export function simulatedWorld(options: WorldOptions): World {
   return new Simulation(options)
@@ -121,6 +126,7 @@ class Simulation implements World, ProfileWorld {
   readonly server: SimulatedServer
   readonly members: readonly Profile[]
   readonly coming = new Set<string>()
+  readonly lateMs: number
   #route: RouteFaults = CLEAR
   #stirred = false
   #asking = 0
@@ -128,6 +134,7 @@ class Simulation implements World, ProfileWorld {
   constructor(options: WorldOptions) {
     const { random, watch = BLIND, real = true, learners = 0 } = options
     this.random = random
+    this.lateMs = options.lateMs ?? LATE_MS
     this.watch = watch
     const byId = new Map<MemberId, Profile>()
     this.network = simulatedNetwork(
@@ -203,8 +210,11 @@ class Simulation implements World, ProfileWorld {
 
   /** Promises of the endpoint and the courier settle before the world moves on: the same order in every run. */
   async #settle(): Promise<void> {
+    let rounds = 0
     do {
       this.#stirred = false
+      rounds += 1
+      invariant(rounds < SETTLING_ROUNDS_MAX, `promises never settle at ${this.scheduler.nowMs} ms`)
       for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await Promise.resolve()
     } while (this.#stirred)
   }
