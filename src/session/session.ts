@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 
 import { PendingRefreshError, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings, TokenResponse } from "../core/oauth/types.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
 import { describeStage } from "../core/refresh/describe.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { ClusterStatus, Coordinator, CurrentToken } from "../ports/coordinator.ts"
@@ -115,6 +116,19 @@ export class ClusterSession implements Session {
   async logout(): Promise<void> {
     this.#alive()
     await whileAwake(this.#parts.coordinator.logout())
+  }
+
+  takeOver(options: { readonly preview?: boolean | undefined } = {}): Promise<TakeOverPreview> {
+    this.#alive()
+    return whileAwake(this.#parts.coordinator.takeOver(options.preview ?? false))
+  }
+
+  async removeMember(
+    id: string,
+    options: { readonly holderIsGone?: boolean | undefined } = {},
+  ): Promise<void> {
+    this.#alive()
+    await whileAwake(this.#parts.coordinator.remove(id, options.holderIsGone ?? false))
   }
 
   async close(): Promise<void> {

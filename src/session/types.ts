@@ -2,9 +2,11 @@
 
 import type { ClusterStatus, CurrentToken } from "../ports/coordinator.ts"
 import type { TokenResponse } from "../core/oauth/types.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
 
 export type { ClusterStatus, MemberStatus } from "../ports/coordinator.ts"
 export type { Stage } from "../core/refresh/status.ts"
+export type { TakeOverPreview } from "../core/refresh/takeover.ts"
 export type { ClusterOptions, ProviderOptions, SessionOptions } from "../wire/options.ts"
 
 /** An access token, ready to use. The refresh token never leaves the cluster. */
@@ -64,8 +66,24 @@ export interface Session {
    * @throws QuorateError `NO_QUORUM`, `PROVIDER_MISMATCH`, `USAGE` without a refresh token.
    */
   login(tokens: TokenResponse, issuedAtMs: number): Promise<Token>
-  /** Ends the login on every member. @throws QuorateError `NO_QUORUM`. */
+  /** Ends the login on every member; without a quorum here at once, and elsewhere as soon as there is one. */
   logout(): Promise<void>
+  /**
+   * A person accepts what it may cost: this member refreshes now, whoever may have spent the refresh token before. Does not
+   * wait for the new token.
+   *
+   * @param options.preview only tells what it may cost.
+   * @returns what it may cost: nothing (`safe`), the login (`risky`: why, and who may have spent it), or there is no login
+   *   left to refresh (`hopeless`).
+   */
+  takeOver(options?: { readonly preview?: boolean | undefined }): Promise<TakeOverPreview>
+  /**
+   * Ends a member's part in the cluster.
+   *
+   * @param options.holderIsGone a person says that the member will not come back: needed while it holds an open turn.
+   * @throws QuorateError `NOT_A_MEMBER` (usage), `HOLDS_TURN` (refused), `NO_QUORUM`.
+   */
+  removeMember(id: string, options?: { readonly holderIsGone?: boolean | undefined }): Promise<void>
   /** Lets go of everything, the profile's lock last. A refresh under way is recorded by its courier or found in doubt. */
   close(): Promise<void>
 }

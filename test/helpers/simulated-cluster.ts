@@ -2,6 +2,7 @@
 
 import { seededRandom } from "../../src/core/base/random.ts"
 import type { ProviderSettings, ReplayPolicy } from "../../src/core/oauth/types.ts"
+import type { Fallback } from "../../src/core/refresh/alone.ts"
 import type { LastResort } from "../../src/core/refresh/doubt.ts"
 import type { ClusterStatus, Coordinator } from "../../src/ports/coordinator.ts"
 import { type SimulatedMember, simulatedWorld, type World } from "../../src/testing/world.ts"
@@ -15,6 +16,8 @@ export interface ClusterOptions {
   readonly lifetimeSeconds?: number
   /** @defaultValue "ask": whatever is sent twice then was sent twice by mistake */
   readonly lastResort?: LastResort
+  /** @defaultValue "proof" */
+  readonly fallback?: Fallback
   /** @defaultValue true */
   readonly courierSurvives?: boolean
 }
@@ -32,6 +35,7 @@ export class Cluster {
       policy: { type: "strict" },
       lifetimeSeconds: 600,
       lastResort: "ask",
+      fallback: "proof",
       courierSurvives: true,
       ...options,
     }
