@@ -1,6 +1,6 @@
 /** Rules broken on purpose, one at a time: each must fail, by the invariant and in as many steps as are written here. */
 
-import { type Case, FOR_EVER, LONG, PAIR, REJECT, type Size } from "./cases.ts"
+import { type Case, FOR_EVER, LAST, LONG, PAIR, REJECT, type Size } from "./cases.ts"
 import { type Rules, SAFE } from "./rules.ts"
 
 export interface BrokenCase extends Case {
@@ -32,13 +32,14 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
     { machineCrash: 1 },
     { claims: false },
   ),
-  broken("the courier's lock is not asked", ["S1b", 7], {}, { locks: false }),
+  broken("the courier's lock is not asked", ["S1b", 8], {}, { locks: false }),
   broken("anybody spends alone", ["S1", 5], { partition: 1 }, { alone: "anybody" }),
   broken(
     "a holder spends later generations alone",
     ["S1", 16],
     { partition: 1 },
     { alone: "holder-on" },
+    LONG,
   ),
   broken("unspent is reported without a fence", ["S1", 12], { unspent: 1 }, { fences: false }),
   broken(
@@ -55,20 +56,20 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
   ),
   broken(
     "strict, resent while the first may be on its way",
-    ["S1b", 8],
+    ["S1b", 9],
     { loss: 1 },
     { resend: "any" },
   ),
   broken(
     "a generation sent twice is followed by a turn at once",
-    ["S1b", 16],
+    ["S1b", 17],
     { loss: 1 },
     { policy: "grace-same", resend: "any", settles: false },
     LONG,
   ),
   broken(
     "grace with a new pair, resent while the first may be on its way",
-    ["S1c", 16],
+    ["S1c", 17],
     { loss: 1 },
     { policy: "grace-new", resend: "any" },
     LONG,
@@ -88,7 +89,7 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
   ),
   broken(
     "confirm, resent while the first may be on its way",
-    ["S1b", 12],
+    ["S1b", 13],
     { loss: 1 },
     { policy: "confirm", resend: "any", use: "committed" },
   ),
@@ -119,15 +120,21 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
   ),
   broken(
     "a turn opens although the head was refused",
-    ["R", 23],
+    ["R", 21],
     { takeover: 1, machineCrash: 1 },
     { ...REJECT, refusalCloses: false },
   ),
   broken(
     "spent alone, and only turns tell who may have spent",
-    ["S2", 10],
+    ["S2", 12],
     { partition: 1 },
-    { policy: "reject", alone: "anybody", resend: "any" },
+    { policy: "reject", alone: "anybody", resend: "any", latch: "spenders" },
+  ),
+  broken(
+    "a suspect vouches without a look at its courier",
+    ["S2", 13],
+    { partition: 1 },
+    { policy: "reject", alone: "anybody", resend: "any", vouches: "at-once" },
   ),
   broken("a pair is accepted by its generation", ["E", 9], { login: 1 }, { accepts: "generation" }),
   broken(
@@ -144,9 +151,9 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
   ),
   broken(
     "only the newest pair is kept",
-    ["S3", 17],
+    ["S3", 10],
     { partition: 1 },
-    { policy: "multi-use", resend: "any", alone: "anybody", latch: "couriers", keeps: "newest" },
+    { policy: "multi-use", resend: "any", alone: "anybody", keeps: "newest" },
     LONG,
   ),
   broken(
@@ -174,8 +181,39 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
     { rollback: "unspent" },
   ),
   broken(
+    "an image between the intent and the claim",
+    ["S1", 15],
+    { image: 1 },
+    { rollback: "intent" },
+  ),
+  broken(
+    "idempotent, a server that forgets the key once its answer was used",
+    ["S1b", 19],
+    { takeover: 1 },
+    LAST,
+    LONG,
+  ),
+  broken(
+    "idempotent, removal, login and takeover: the key belongs to the turn",
+    ["S1b", 11],
+    { remove: 1, login: 1, takeover: 1 },
+    { ...FOR_EVER, key: "turn" },
+  ),
+  broken(
+    "multi-use, removal, login and takeover: a pair is accepted by its generation",
+    ["E", 9],
+    { remove: 1, login: 1, takeover: 1 },
+    { ...FOR_EVER, policy: "multi-use", accepts: "generation" },
+  ),
+  broken(
+    "strict, removal, login and a takeover by consent",
+    ["S1", 6],
+    { remove: 1, login: 1, override: 1 },
+    { asksAfterGamble: true },
+  ),
+  broken(
     "after a disk went back its records are acted upon",
-    ["S1b", 13],
+    ["S1b", 14],
     { image: 1, loss: 1, partition: 1 },
     { rollback: "acting" },
   ),

@@ -44,6 +44,7 @@ const WORDS: Readonly<Record<Happening, string>> = {
   appCrash: "application crash",
   machineCrash: "machine crash",
   loss: "loss",
+  throttle: "put off",
   partition: "partition",
   sleep: "sleep",
   delay: "delayed proposal",
@@ -67,7 +68,12 @@ export const FOR_EVER = {
   takeover: "policy",
   resend: "any",
 } as const
-const FREE = { alone: "anybody", latch: "couriers" } as const
+export const LAST = {
+  policy: "idempotent-last",
+  takeover: "policy",
+  resend: "any",
+} as const
+const FREE = { alone: "anybody" } as const
 
 const safe = (
   name: string,
@@ -97,9 +103,21 @@ export const SAFE_CASES: readonly Case[] = [
   safe("strict, a removal and a login", { remove: 1, login: 1 }),
   safe("strict, one machine", { machineCrash: 1, partition: 1 }, { machine: "shared" }),
   safe("strict, only applications crash", { appCrash: 2, sleep: 1 }),
+  safe("strict, removal, login and a takeover by consent", { remove: 1, login: 1, override: 1 }),
+  safe("strict, a server that puts off", { throttle: 2, loss: 1 }),
+  safe(
+    "strict, a restart that knows no more than its snapshot",
+    { appCrash: 1 },
+    { restart: "knows-snapshot" },
+  ),
+  safe(
+    "strict, a disk that goes back, and intents tell",
+    { image: 1, loss: 1 },
+    { rollback: "intent-idle" },
+  ),
   safe("reject, a takeover", { takeover: 1, machineCrash: 1 }, REJECT),
   safe("reject, two takeovers", { takeover: 2 }, REJECT, TRIO),
-  safe("reject, a removal and a takeover", { remove: 1, takeover: 1, loss: 1 }, REJECT),
+  safe("reject, a removal and a takeover", { remove: 1, takeover: 1 }, REJECT),
   safe("reject, removal, login and takeover", { remove: 1, login: 1, takeover: 1 }, REJECT),
   safe("reject, spent alone", { partition: 1 }, { ...REJECT, ...FREE }),
   safe("grace with the same pair", LOST, { policy: "grace-same" }),
@@ -114,6 +132,25 @@ export const SAFE_CASES: readonly Case[] = [
   safe("confirm, a recorded pair is used alone", CUT, { policy: "confirm" }),
   safe("idempotent with a window", LOST, { policy: "idempotent" }),
   safe("idempotent for ever, a takeover", { takeover: 1, machineCrash: 1 }, FOR_EVER),
+  safe("idempotent, an older POST is on its way", { takeover: 1, loss: 1 }, FOR_EVER, LONG),
+  safe("idempotent, the own turn alone, and a takeover", { takeover: 1, partition: 1 }, FOR_EVER),
+  safe("idempotent, removal, login and takeover", { remove: 1, login: 1, takeover: 1 }, FOR_EVER),
+  safe(
+    "multi-use, removal, login and takeover",
+    { remove: 1, login: 1, takeover: 1 },
+    { ...FOR_EVER, policy: "multi-use" },
+  ),
+  safe(
+    "multi-use, two generations alone",
+    { partition: 1 },
+    { ...FOR_EVER, ...FREE, policy: "multi-use" },
+    LONG,
+  ),
+  safe(
+    "multi-use, spent alone, and a login",
+    { partition: 1, login: 1 },
+    { ...FOR_EVER, ...FREE, policy: "multi-use" },
+  ),
   safe(
     "multi-use, a takeover, spent alone",
     { takeover: 1, partition: 1 },

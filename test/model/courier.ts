@@ -3,7 +3,7 @@
 import type { Moment } from "./moment.ts"
 import { dropCourier } from "./moment.ts"
 import { answer, isTimed } from "./server.ts"
-import { at, GHOST, idle, PHASE, type State } from "./state.ts"
+import { at, GHOST, idle, PHASE, REPLY, type State } from "./state.ts"
 
 /** Between the go and the end of one courier. */
 export function courierSteps(moment: Moment, index: number): void {
@@ -29,11 +29,11 @@ function readySteps(moment: Moment, index: number): void {
   const { rules } = moment
   const { courier } = moment.member(index)
   const journal = moment.journalOf(index)
-  const { turn, token, slept } = courier
+  const { turn, token, slept, again } = courier
   const name = `the courier of m${index}`
   const fenced = rules.fences && turn > 0 && journal.fenced === turn
   // One record per attempt; a holder that spends its turn again does so as a second attempt.
-  const taken = rules.foundTurn !== "spent" && journal.turn === turn && turn > 0
+  const taken = rules.foundTurn !== "spent" && journal.turn === turn && turn > 0 && again === 0
   const old = rules.refusesOldGo && slept === 1
   if (fenced || taken || old) {
     const why = old ? "its go is too old" : "the attempt is fenced off"
@@ -41,9 +41,14 @@ function readySteps(moment: Moment, index: number): void {
   }
   moment.go(`${name} claims and sends token ${token}`, (to) => {
     const record = moment.journalOf(index, to)
-    if (rules.claims) Object.assign(record, { turn, token, answer: 0, resends: 0 })
     at(to.members, index).courier.phase = PHASE.sent
-    to.posts[token] = (to.posts[token] ?? 0) + 1
+    if (again === 1) {
+      record.resends++
+      to.twice[token] = 1
+    } else {
+      if (rules.claims) Object.assign(record, { turn, token, answer: 0, resends: 0 })
+      to.posts[token] = (to.posts[token] ?? 0) + 1
+    }
     const ended = moment.end.turn !== turn && turn > 0
     if (slept === 1 && ended) to.ghost |= GHOST.lateSend
   })
@@ -58,17 +63,21 @@ function readySteps(moment: Moment, index: number): void {
 
 function sentSteps(moment: Moment, index: number): void {
   const { rules } = moment
-  const { token, key } = moment.member(index).courier
+  const { token, key, again } = moment.member(index).courier
   const name = `the courier of m${index}`
   moment.go(`the server answers token ${token} of m${index}`, (to) => {
     const reply = answer(to, rules.policy, token, key)
     Object.assign(at(to.members, index).courier, { phase: PHASE.answered, answer: reply })
   })
-  const again = (to: State): void => void to.late.push({ token, key })
+  moment.pay("throttle", `the server puts token ${token} of m${index} off`, (to) => {
+    Object.assign(at(to.members, index).courier, { phase: PHASE.answered, answer: REPLY.later })
+    if (again === 0) to.posts[token] = at(to.posts, token) - 1
+  })
+  const repeat = (to: State): void => void to.late.push({ token, key })
   moment.pay(
     "loss",
     `the request with token ${token} of m${index} is lost`,
-    rules.repeats ? again : end(index),
+    rules.repeats ? repeat : end(index),
   )
   moment.pay("loss", `${name} gives up, token ${token} still on the way`, (to) => {
     dropCourier(to, index)
@@ -78,13 +87,15 @@ function sentSteps(moment: Moment, index: number): void {
 
 function answeredSteps(moment: Moment, index: number): void {
   const { rules } = moment
-  const { answer: reply, token } = moment.member(index).courier
+  const { answer: reply, token, again } = moment.member(index).courier
   const name = `the courier of m${index}`
-  moment.go(`${name} records ${reply > 0 ? `the pair ${reply}` : "a refusal"}`, (to) => {
+  moment.go(`${name} records ${inWords(reply)}`, (to) => {
     const record = moment.journalOf(index, to)
     end(index)(to)
     if (!rules.claims) Object.assign(record, { turn: -1, token })
-    if (record.token === token) record.answer = reply
+    // What a second send met says nothing of the first, unless it is an answer to both.
+    const tells = reply !== REPLY.later || again === 0
+    if (record.token === token && tells) record.answer = reply
     if (reply > 0) record.pair = reply
   })
   const repeat = (to: State): void => {
@@ -95,12 +106,17 @@ function answeredSteps(moment: Moment, index: number): void {
   crash(moment, index)
 }
 
+function inWords(reply: number): string {
+  if (reply > 0) return `the pair ${reply}`
+  return reply === REPLY.refused ? "a refusal" : "that it was put off"
+}
+
 /** The machine goes down, and with it the courier: this is what leaves a doubt. */
 export function crash(moment: Moment, index: number): void {
   moment.pay("machineCrash", `the machine of m${index} crashes`, (to) => {
     to.members.forEach((member, other) => {
       if (other !== index && moment.rules.machine === "own") return
-      Object.assign(member, { up: 0, asked: 0 })
+      Object.assign(member, { up: 0, asked: [] })
       dropCourier(to, other)
     })
   })
@@ -119,7 +135,7 @@ export function serverSteps(moment: Moment): void {
   const resending = state.members.some(
     ({ courier }, index) =>
       (courier.phase === PHASE.ready || courier.phase === PHASE.sent) &&
-      moment.journalOf(index).resends > 0,
+      (courier.again === 1 || moment.journalOf(index).resends > 0),
   )
   if (rules.margin && (state.late.length > 0 || resending)) return
   const { current, parent, window } = state.server

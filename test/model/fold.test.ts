@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { type Case, LONG, PAIR, REJECT, setting, type Size, TRIO } from "./cases.ts"
 import { check } from "./checker.ts"
 import { accept, type Entry, type Lineages, type View, words } from "./log.ts"
-import { foldTo } from "./moment.ts"
+import { foldTo } from "./compact.ts"
 import { comparable, Production } from "./production.ts"
 import { protocol } from "./protocol.ts"
 import { type Rules, SAFE } from "./rules.ts"
@@ -61,11 +61,13 @@ function entriesOf({ view, lineages }: Found, members: number): readonly Entry[]
         ),
       ),
     ...turns.map((turn): Entry => ({ type: "unspent", turn })),
+    ...turns.map((turn): Entry => ({ type: "doubt", turn })),
     ...turns.map((turn): Entry => ({ type: "rejected", turn, token: view.head })),
     ...tokens
       .filter((token) => lineages.parent[token] !== 0)
       .map((token): Entry => ({ type: "result", token })),
     ...everyone.map((member): Entry => ({ type: "remove", member })),
+    ...everyone.map((member): Entry => ({ type: "vouch", member, token: view.head })),
     ...tokens
       .filter((token) => lineages.parent[token] === 0 && token !== view.head)
       .flatMap((token) => epochs.map((epoch): Entry => ({ type: "login", token, epoch }))),
@@ -88,17 +90,16 @@ function compare(each: Case): { readonly compared: number; readonly different: r
     const { view, lineages } = found
     const production = new Production(each.size.members, each.rules.policy, lineages)
     for (const entry of entriesOf(found, each.size.members)) {
-      // Known: production opens a turn on a refused head when one was asked for before the refusal (see the README).
-      if (entry.type === "turn" && view.refused) continue
       const after = accept(view, entry, lineages, each.rules)
       for (const epoch of epochsOf(entry, found)) {
         const said = production.fold(view, entry, epoch)
         compared += 1
+        // A doubt told twice changes the count of sends, which the model leaves out.
+        const changed = after !== view || entry.type === "doubt"
         const same =
           typeof said === "string"
             ? after === view
-            : after !== view &&
-              JSON.stringify(comparable(said)) === JSON.stringify(comparable(after))
+            : changed && JSON.stringify(comparable(said)) === JSON.stringify(comparable(after))
         if (!same)
           different.push(`${words(entry)} in ${JSON.stringify(view)}: ${JSON.stringify(said)}`)
       }

@@ -18,8 +18,12 @@ export type Entry =
       readonly replaces: number
     }
   | { readonly type: "unspent"; readonly turn: number }
+  /** The holder has no answer. The turn stays open; from now on only an answer of the server ends it. */
+  | { readonly type: "doubt"; readonly turn: number }
   /** The server refused the token. `turn` 0: it was sent alone, without a turn. */
   | { readonly type: "rejected"; readonly turn: number; readonly token: Token }
+  /** A suspect says of the refused head: nothing of mine is on its way with it, and I hold no descendant of it. */
+  | { readonly type: "vouch"; readonly member: number; readonly token: Token }
   | { readonly type: "result"; readonly token: Token }
   | { readonly type: "remove"; readonly member: number }
   /** `epoch`: the one that it ends. */
@@ -36,15 +40,21 @@ export interface View {
   readonly holder: number
   /** The open turn replaced another one. */
   readonly tookOver: boolean
+  /** Its holder told that it has no answer. */
+  readonly doubt: boolean
   /** A person must log in. */
   readonly dead: boolean
   /** Refused, although somebody else may have spent it. */
   readonly refused: boolean
+  /** Bits of those who may have spent the refused head and have not vouched for themselves. */
+  readonly suspects: number
   readonly epoch: number
   /** The family of the epoch's login at the server; 0: logged out. */
   readonly family: number
   /** Bits of the members that are removed. */
   readonly removed: number
+  /** Bits of all members there ever were. */
+  readonly members: number
   /** Bits of the holders whose turn for this head ended while they may have spent it. */
   readonly spenders: number
   /** The highest turn so far. */
@@ -61,8 +71,8 @@ export interface Lineages {
 
 export const has = (bits: number, member: number): boolean => ((bits >> member) & 1) === 1
 
-const CLOSED = { turn: 0, holder: -1, tookOver: false } as const
-const FRESH = { ...CLOSED, dead: false, refused: false, spenders: 0 } as const
+const CLOSED = { turn: 0, holder: -1, tookOver: false, doubt: false } as const
+const FRESH = { ...CLOSED, dead: false, refused: false, suspects: 0, spenders: 0 } as const
 
 /** Applies one entry. Every condition is here, so that a proposal may commit late, twice or never: else it is a no-op. */
 export function accept(view: View, entry: Entry, lineages: Lineages, rules: Rules): View {
@@ -70,9 +80,18 @@ export function accept(view: View, entry: Entry, lineages: Lineages, rules: Rule
     case "turn":
       return acceptTurn(view, entry, rules)
     case "unspent":
+      // That a second send did not leave says nothing of the first.
+      if (view.doubt) return view
       return view.turn !== 0 && view.turn === entry.turn ? { ...view, ...CLOSED } : view
+    case "doubt":
+      if (view.turn === 0 || view.turn !== entry.turn || view.doubt) return view
+      return { ...view, doubt: true }
     case "rejected":
       return acceptRejected(view, entry, rules)
+    case "vouch":
+      if (!view.refused || view.head !== entry.token || !has(view.suspects, entry.member))
+        return view
+      return refusedBy(view, view.suspects & ~(1 << entry.member))
     case "result": {
       if (view.head === 0) return view
       const follows =
@@ -116,6 +135,7 @@ function acceptTurn(view: View, entry: Extract<Entry, { type: "turn" }>, rules: 
     turn,
     holder,
     tookOver: replaces !== 0,
+    doubt: false,
     spenders: replaces === 0 ? view.spenders : view.spenders | (1 << view.holder),
     lastTurn: Math.max(view.lastTurn, turn),
   }
@@ -128,9 +148,24 @@ function acceptRejected(
 ): View {
   if (view.dead || view.head !== entry.token) return view
   if (entry.turn !== 0 && view.turn !== entry.turn) return view
-  const others = view.holder < 0 ? view.spenders : view.spenders & ~(1 << view.holder)
-  const elsewhere = rules.latch === "spenders" && others !== 0
-  return { ...view, ...CLOSED, ...(elsewhere ? { refused: true } : { dead: true }) }
+  return refusedBy({ ...view, ...CLOSED }, suspectsOf(view, rules))
+}
+
+/**
+ * Who may have spent the head besides the holder that was refused: earlier holders; and where a second use is refused and the
+ * winner lives, anybody, alone.
+ */
+function suspectsOf(view: View, { latch, policy }: Rules): number {
+  if (latch === "refusal") return 0
+  const anybody = latch === "vouched" && policy === "reject" ? view.members & ~view.removed : 0
+  const suspects = view.spenders | anybody
+  return view.holder < 0 ? suspects : suspects & ~(1 << view.holder)
+}
+
+/** A refusal is a proof once nobody is left who may have spent the token. */
+function refusedBy(view: View, suspects: number): View {
+  if (suspects !== 0) return { ...view, refused: true, suspects }
+  return { ...view, refused: false, suspects, dead: true }
 }
 
 function acceptRemove(view: View, member: number): View {
@@ -149,8 +184,12 @@ export function words(entry: Entry): string {
     }
     case "unspent":
       return `turn ${entry.turn} unspent`
+    case "doubt":
+      return `turn ${entry.turn} in doubt`
+    case "vouch":
+      return `m${entry.member} did not spend token ${entry.token}`
     case "rejected":
-      return `token ${entry.token} refused`
+      return `token ${entry.token} refused${entry.turn === 0 ? "" : ` in turn ${entry.turn}`}`
     case "result":
       return `the pair ${entry.token}`
     case "remove":

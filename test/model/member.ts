@@ -1,9 +1,11 @@
 /** What a member that is up may do next: take a turn, have its token carried, judge, report, resend, spend alone. */
 
-import { has, type Token } from "./log.ts"
+import { has } from "./log.ts"
 import type { Moment } from "./moment.ts"
-import { dropCourier, spend } from "./moment.ts"
-import { at, GHOST, isDurable, PHASE, type State } from "./state.ts"
+import { spend } from "./moment.ts"
+import type { Rules } from "./rules.ts"
+import { handOver, resend, spendAlone, useToken } from "./solitude.ts"
+import { at, PHASE, REPLY, type State } from "./state.ts"
 
 export function memberSteps(moment: Moment, index: number): void {
   const { rules } = moment
@@ -17,6 +19,7 @@ export function memberSteps(moment: Moment, index: number): void {
   carry(moment, index)
   judge(moment, index)
   report(moment, index)
+  vouch(moment, index)
   publish(moment, index)
   resend(moment, index)
   spendAlone(moment, index)
@@ -24,7 +27,12 @@ export function memberSteps(moment: Moment, index: number): void {
 }
 
 function catchUp(moment: Moment, index: number): void {
-  const { stale, applied } = moment.member(index)
+  const { stale, applied, saved } = moment.member(index)
+  if (moment.rules.restart === "knows-snapshot" && saved < applied) {
+    moment.go(`m${index} writes its snapshot`, (to) => {
+      at(to.members, index).saved = applied
+    })
+  }
   const { log } = moment.state
   if (stale !== null) {
     return moment.go(`m${index} catches up`, (to) => {
@@ -42,11 +50,14 @@ function meet(moment: Moment, index: number): void {
   const { rules, end } = moment
   moment.go(`m${index} is told that its disk went back`, (to) => {
     Object.assign(at(to.members, index), { stale: null, applied: to.log.length })
-    if (end.holder !== index || rules.rollback === "unspent") return
+    if (end.holder !== index || rules.rollback === "unspent" || isIntentKept(rules)) return
     const record = moment.journalOf(index, to)
     Object.assign(record, { turn: end.turn, token: end.head, answer: 0, resends: 1, fenced: 0 })
   })
 }
+
+const isIntentKept = ({ rollback }: Rules): boolean =>
+  rollback === "intent" || rollback === "intent-idle"
 
 // -- turns -------------------------------------------------------------------------------------------------------------
 
@@ -60,18 +71,30 @@ function isFree(moment: Moment, index: number): boolean {
   return !(moment.rules.settles && unsettled)
 }
 
-/** No descendant of the head in the journal, and the head was not sent from here where a second use can cost the account. */
+/** Its journal holds a descendant of the head: whoever spent the head again would replay it. */
+function hasDescendant(moment: Moment, index: number): boolean {
+  return moment.isBelow(moment.journalOf(index).pair, moment.viewOf(index).head)
+}
+
+/** It sent the head without a turn: no turn will tell what came of it. */
+function hasSentAlone(moment: Moment, index: number): boolean {
+  const { turn } = moment.journalOf(index)
+  return turn < 0 && moment.hasSent(index, moment.viewOf(index).head)
+}
+
+/** No descendant in the journal, and the head was not sent from here where a second use can cost the account. */
 function isClean(moment: Moment, index: number): boolean {
   const { head } = moment.viewOf(index)
-  if (moment.isBelow(moment.journalOf(index).pair, head) || moment.isBusy(index)) return false
+  if (hasDescendant(moment, index) || moment.isBusy(index)) return false
   return moment.rules.takeover === "policy" || !moment.hasSent(index, head)
 }
 
 function take(moment: Moment, index: number): void {
   const { rules, state } = moment
-  const { head, turn, holder, refused } = moment.viewOf(index)
+  const { head, turn, refused } = moment.viewOf(index)
   if (!moment.isConnected(index) || !moment.isMember(index) || refused) return
-  if (!isFree(moment, index) || !isClean(moment, index)) return
+  if (!isFree(moment, index) || hasDescendant(moment, index)) return
+  if (rules.takeover !== "policy" && hasSentAlone(moment, index)) return
   const waiting = state.delayed.map((entry) => (entry.type === "turn" ? entry.turn : 0))
   const entry = {
     type: "turn",
@@ -80,11 +103,15 @@ function take(moment: Moment, index: number): void {
     holder: index,
     replaces: turn,
   } as const
-  const ask = (to: State): void => void (at(to.members, index).asked = entry.turn)
+  const ask = (to: State): void => {
+    if (isIntentKept(rules)) moment.journalOf(index, to).intent = entry.turn
+    at(to.members, index).asked = [...moment.member(index).asked, entry.turn]
+  }
   if (turn === 0) return moment.propose(`m${index}`, entry, ask)
   const may =
     rules.takeover === "expiry" || (rules.takeover === "policy" && moment.isInWindow(head))
-  if (holder === index || !may || moment.left("takeover") === 0) return
+  // Also the holder itself, whose first attempt may be in doubt: it sends again under another turn of its own.
+  if (!may || moment.left("takeover") === 0) return
   const over = (to: State): void => {
     spend(to, "takeover")
     to.twice[head] = 1
@@ -105,26 +132,8 @@ function carry(moment: Moment, index: number): void {
   if (rules.foundTurn === "spent" && journal.answer <= 0 && !moment.isBusy(index)) {
     return handOver(moment, index, label, view.head, view.turn)
   }
-  if (asked !== view.turn || journal.fenced === view.turn || !isClean(moment, index)) return
+  if (!asked.includes(view.turn) || journal.fenced === view.turn || !isClean(moment, index)) return
   handOver(moment, index, label, view.head, view.turn)
-}
-
-function handOver(
-  moment: Moment,
-  index: number,
-  label: string,
-  token: Token,
-  turn: number,
-  also: ((to: State) => void) | null = null,
-): void {
-  const key = moment.keyOf(token, turn)
-  const change = (to: State): void => {
-    also?.(to)
-    const member = at(to.members, index)
-    member.asked = 0
-    member.courier = { phase: PHASE.ready, token, key, turn: turn || -1, answer: 0, slept: 0 }
-  }
-  moment.go(label, change, also !== null)
 }
 
 /** An own turn without a record: fenced off first, and never spent after that. */
@@ -135,10 +144,16 @@ function judge(moment: Moment, index: number): void {
   if (holder !== index || journal.turn === turn || journal.fenced === turn) return
   if (moment.isSending(index)) return
   // A run that still has its own go under way does not judge it out of impatience more often than the bounds say.
-  const hurried = asked === turn || (courier.phase === PHASE.ready && courier.slept === 0)
+  const hurried = asked.includes(turn) || (courier.phase === PHASE.ready && courier.slept === 0)
   const fence = (to: State): void => {
-    at(to.members, index).asked = 0
+    at(to.members, index).asked = asked.filter((each) => each !== turn)
     moment.journalOf(index, to).fenced = turn
+  }
+  if (isIntentKept(moment.rules) && journal.intent !== turn) {
+    return moment.go(`m${index} finds no intent of turn ${turn}`, (to) => {
+      const { head: token } = moment.viewOf(index)
+      Object.assign(moment.journalOf(index, to), { turn, token, answer: 0, resends: 1 })
+    })
   }
   const label = `m${index} finds no record of turn ${turn}`
   if (hurried) moment.pay("unspent", `${label} yet`, fence)
@@ -146,39 +161,31 @@ function judge(moment: Moment, index: number): void {
 }
 
 function report(moment: Moment, index: number): void {
-  const { holder, turn, head, dead } = moment.viewOf(index)
+  const { holder, turn, head, dead, doubt } = moment.viewOf(index)
   if (!moment.isConnected(index) || !moment.isMember(index)) return
   const journal = moment.journalOf(index)
-  const fenced = journal.fenced === turn && turn !== 0
-  if (holder === index && fenced) {
+  const recorded = turn !== 0 && journal.turn === turn
+  const unspent = recorded ? journal.answer === REPLY.later : journal.fenced === turn
+  if (holder === index && turn !== 0 && unspent) {
     moment.propose(`m${index}`, { type: "unspent", turn })
   }
-  const refused = journal.turn !== 0 && journal.answer === -1 && journal.token === head
-  if (!refused || dead || isContradicted(moment, head)) return
+  if (holder === index && recorded && !doubt && moment.isInDoubt(index, head)) {
+    moment.propose(`m${index}`, { type: "doubt", turn })
+  }
+  // A refusal that was met alone is remembered here and nowhere else: the token is not sent again.
+  const told = journal.turn > 0 || (journal.turn < 0 && moment.rules.machine !== "own")
+  const refused = told && journal.answer === REPLY.refused && journal.token === head
+  if (!refused || dead) return
   moment.propose(`m${index}`, { type: "rejected", turn: Math.max(journal.turn, 0), token: head })
 }
 
-/** Somebody reachable knows better than this refusal. */
-function isContradicted(moment: Moment, head: Token): boolean {
-  const { rules, state } = moment
-  const someone = (what: (index: number) => boolean): boolean =>
-    state.members.some(({ up, isolated }, index) => up === 1 && isolated === 0 && what(index))
-  switch (rules.latch) {
-    case "refusal":
-    case "spenders":
-      return false
-    case "journals":
-      return someone((index) => moment.isBelow(moment.journalOf(index).pair, head))
-    case "couriers": {
-      const busy = (index: number): boolean => {
-        const { phase, token } = moment.member(index).courier
-        return phase !== PHASE.idle && token === head
-      }
-      return someone((index) => busy(index) || moment.isBelow(moment.journalOf(index).pair, head))
-    }
-    default:
-      return rules.latch satisfies never
-  }
+/** Says that it did not spend the refused head, when it can know that. */
+function vouch(moment: Moment, index: number): void {
+  const { head, refused, suspects } = moment.viewOf(index)
+  if (!refused || !has(suspects, index) || !moment.isConnected(index)) return
+  const clean = !moment.isBusy(index) && !hasDescendant(moment, index)
+  if (!moment.isMember(index) || (moment.rules.vouches === "when-clean" && !clean)) return
+  moment.propose(`m${index}`, { type: "vouch", member: index, token: head })
 }
 
 /** Offers the log the next link that it lacks. */
@@ -192,78 +199,4 @@ function publish(moment: Moment, index: number): void {
   }
   if (pair === 0 || pair === moment.viewOf(index).head) return
   moment.propose(`m${index}`, { type: "result", token: pair })
-}
-
-// -- doubt and solitude ------------------------------------------------------------------------------------------------
-
-/** Its own turn, or what it sent alone while no turn was open. */
-function isItsOwn(moment: Moment, index: number): boolean {
-  const { holder, turn } = moment.viewOf(index)
-  const recorded = moment.journalOf(index).turn
-  if (recorded > 0) return holder === index && recorded === turn
-  return recorded === -1 && (moment.rules.machine !== "own" || turn === 0)
-}
-
-export function mayResend(moment: Moment, index: number): boolean {
-  const { rules, state } = moment
-  const { token, resends } = moment.journalOf(index)
-  const { dead, removed } = moment.viewOf(index)
-  if (rules.resend === "never" || resends > 0 || dead || has(removed, index)) return false
-  if (!isItsOwn(moment, index) || token !== moment.newestOf(index)) return false
-  if (!moment.isInDoubt(index, token) || !moment.isInWindow(token)) return false
-  return rules.resend === "any" || !state.late.some((each) => each.token === token)
-}
-
-function resend(moment: Moment, index: number): void {
-  if (!mayResend(moment, index)) return
-  // Nobody resends before it has met the others: its disk may have gone back, and the doubt may be long settled.
-  if (moment.member(index).stale !== null && moment.rules.rollback === "reborn") return
-  const { token, turn } = moment.journalOf(index)
-  moment.go(`m${index} resends token ${token}`, (to) => {
-    moment.journalOf(index, to).resends++
-    to.twice[token] = 1
-    dropCourier(to, index)
-    const key = moment.keyOf(token, Math.max(turn, 0))
-    at(to.members, index).courier = { phase: PHASE.sent, token, key, turn, answer: 0, slept: 0 }
-  })
-}
-
-function spendAlone(moment: Moment, index: number): void {
-  const { rules } = moment
-  const token = moment.newestOf(index)
-  const view = moment.viewOf(index)
-  if (token === 0 || view.dead || has(view.removed, index) || !moment.mayGoOn(token)) return
-  if (moment.isBusy(index) || moment.hasSent(index, token)) return
-  const holder = view.holder === index
-  const may =
-    rules.alone === "anybody" || rules.machine !== "own" || (rules.alone === "holder-on" && holder)
-  const alone = !moment.isConnected(index) || !moment.isMember(index)
-  if (alone && may) {
-    handOver(moment, index, `m${index}, alone, has token ${token} carried`, token, 0)
-  }
-  if (moment.left("override") === 0) return
-  const usesTurn = holder && token === view.head && moment.journalOf(index).fenced !== view.turn
-  const turn = usesTurn ? view.turn : 0
-  handOver(moment, index, `a person lets m${index} spend token ${token}`, token, turn, (to) => {
-    spend(to, "override")
-    to.gamble = 1
-  })
-}
-
-/** Uses the newest pair that it may; only `confirm` servers notice. */
-function useToken(moment: Moment, index: number): void {
-  const { rules, state } = moment
-  if (rules.policy !== "confirm") return
-  const { phase, answer } = moment.member(index).courier
-  const alone = !moment.isConnected(index) || !moment.isMember(index)
-  const early = rules.use === "at-once" || (rules.use === "recorded-alone" && alone)
-  const raw = rules.use === "at-once" && phase === PHASE.answered && answer > 0
-  const token = raw ? answer : early ? moment.newestOf(index) : moment.viewOf(index).head
-  const family = at(state.server.family, token)
-  if (token === 0 || state.server.current[family] !== token) return
-  if (state.server.used[family] === 1) return
-  moment.go(`m${index} uses token ${token}`, (to) => {
-    to.server.used[family] = 1
-    if (!isDurable(to, token)) to.ghost |= GHOST.earlyUse
-  })
 }

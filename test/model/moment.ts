@@ -7,7 +7,18 @@ import type { Step } from "./checker.ts"
 import { accept, type Entry, has, type Token, type View, words } from "./log.ts"
 import { type Bounds, EVENTS, type Happening, type Rules } from "./rules.ts"
 import { isTimed } from "./server.ts"
-import { at, copy, GHOST, idle, type Journal, type Member, PHASE, type State } from "./state.ts"
+import { compact, descends, foldTo } from "./compact.ts"
+import {
+  at,
+  copy,
+  GHOST,
+  idle,
+  type Journal,
+  type Member,
+  PHASE,
+  REPLY,
+  type State,
+} from "./state.ts"
 
 export interface Setting {
   readonly rules: Rules
@@ -15,6 +26,8 @@ export interface Setting {
 }
 
 type Change = (to: State) => void
+type Wanted = (label: string) => boolean
+const ANY: Wanted = () => true
 const NOTHING: Change = () => {}
 
 export class Moment {
@@ -27,21 +40,26 @@ export class Moment {
   /** A majority of the voters is up and connected. */
   readonly quorum: boolean
 
-  constructor({ rules, bounds }: Setting, state: State) {
+  /** Steps with other labels are not made. */
+  readonly #wanted: Wanted
+
+  constructor({ rules, bounds }: Setting, state: State, wanted: Wanted = ANY) {
     this.rules = rules
     this.bounds = bounds
+    this.#wanted = wanted
     this.state = state
     this.end = foldTo(state, state.log.length, rules)
     const voters = bounds.voters & ~this.end.removed
     const able = state.members.filter(
       (member, index) => has(voters, index) && member.up === 1 && member.isolated === 0,
     )
-    this.quorum = able.length * 2 > countBits(voters)
+    this.quorum = rules.connections === "unseen" || able.length * 2 > countBits(voters)
   }
 
   // -- steps -----------------------------------------------------------------------------------------------------------
 
   go(label: string, change: Change, fault = false): void {
+    if (!this.#wanted(label)) return
     const to = copy(this.state)
     change(to)
     compact(to, this.rules)
@@ -130,6 +148,12 @@ export class Moment {
     return up === 1 && isolated === 0 && this.quorum
   }
 
+  /** Decides for itself: it reaches no quorum, or is a member no more. */
+  isAlone(index: number): boolean {
+    if (this.rules.connections === "unseen") return this.member(index).up === 1
+    return !this.isConnected(index) || !this.isMember(index)
+  }
+
   isMember(index: number): boolean {
     return !has(this.end.removed, index)
   }
@@ -157,10 +181,10 @@ export class Moment {
     return turn !== 0 && recorded === token && answer === 0 && !this.isSending(index)
   }
 
-  /** Its record says that this token was sent from here. */
+  /** Its record says that this token was sent from here, and does not say that the server did not look at it. */
   hasSent(index: number, token: Token): boolean {
-    const { turn, token: recorded } = this.journalOf(index)
-    return turn !== 0 && recorded === token
+    const { turn, token: recorded, answer } = this.journalOf(index)
+    return turn !== 0 && recorded === token && answer !== REPLY.later
   }
 
   isBelow(token: Token, ancestor: Token): boolean {
@@ -195,7 +219,10 @@ export class Moment {
     return (
       this.state.late.some((each) => each.token === token) ||
       this.state.members.some(
-        ({ courier }) => courier.token === token && courier.phase === PHASE.sent,
+        ({ courier }) =>
+          courier.token === token &&
+          // A go that is not too old may still become a POST.
+          (courier.phase === PHASE.sent || courier.phase === PHASE.ready),
       )
     )
   }
@@ -218,62 +245,6 @@ export function dropCourier(to: State, index: number): void {
   member.courier = idle()
 }
 
-export function foldTo(state: State, count: number, rules: Rules): View {
-  let view = state.base
-  for (let index = 0; index < count; index++) {
-    view = accept(view, at(state.log, index), state.server, rules)
-  }
-  return view
-}
-
 function countBits(value: number): number {
   return value === 0 ? 0 : (value & 1) + countBits(value >> 1)
-}
-
-function descends(state: State, token: Token, ancestor: Token): boolean {
-  for (let each = token; each !== 0; each = at(state.server.parent, each)) {
-    if (each === ancestor) return true
-  }
-  return false
-}
-
-/** Folds what everybody has applied and forgets what no rule can see any more, so that equal states are equal. */
-function compact(state: State, rules: Rules): void {
-  const { members } = state
-  while (state.log.length > 0 && members.every(({ applied }) => applied > 0)) {
-    state.base = accept(state.base, at(state.log, 0), state.server, rules)
-    state.log.shift()
-    for (const member of members) member.applied--
-  }
-  const { head, turn } = state.base
-  let settled = state.log.length === 0 && state.delayed.length === 0
-  members.forEach((member) => {
-    const journal = rules.machine === "own" ? member.journal : at(members, 0).journal
-    const ready = member.courier.phase !== PHASE.idle
-    if (journal.pair !== 0 && descends(state, head, journal.pair)) journal.pair = 0
-    const past = journal.token !== head && descends(state, head, journal.token)
-    if (journal.token !== 0 && past && !ready && rules.machine === "own") forget(journal)
-    if (journal.fenced !== 0 && journal.fenced !== turn && settled && !ready) journal.fenced = 0
-    if (member.asked !== 0 && isOver(state, member, rules)) member.asked = 0
-    const recalled = member.image !== null || member.stale !== null
-    if (journal.turn > 0 || journal.fenced !== 0 || ready || member.asked !== 0 || recalled) {
-      settled = false
-    }
-  })
-  const nameless = settled && turn === 0 && rules.key === "generation"
-  if (nameless && state.base.lastTurn !== 0) state.base = { ...state.base, lastTurn: 0 }
-}
-
-/** The turn that it asked for has ended, or never began and never will, and the member has seen that. */
-function isOver(state: State, { asked, applied, stale }: Member, rules: Rules): boolean {
-  const opens = (entry: Entry): boolean => entry.type === "turn" && entry.turn === asked
-  if (stale !== null || foldTo(state, applied, rules).turn === asked) return false
-  return !state.log.slice(applied).some(opens) && !state.delayed.some(opens)
-}
-
-function forget(journal: Journal): void {
-  journal.turn = 0
-  journal.token = 0
-  journal.answer = 0
-  journal.resends = 0
 }

@@ -15,6 +15,10 @@ function entryKey(entry: Entry, to: Renaming): string {
       return `T${entry.turn},${entry.token},${to[entry.holder]},${entry.replaces}`
     case "unspent":
       return `U${entry.turn}`
+    case "doubt":
+      return `D${entry.turn}`
+    case "vouch":
+      return `V${to[entry.member]},${entry.token}`
     case "rejected":
       return `J${entry.turn},${entry.token}`
     case "result":
@@ -31,19 +35,20 @@ function entryKey(entry: Entry, to: Renaming): string {
 }
 
 function viewKey(view: View, to: Renaming): string {
-  const flags = (view.tookOver ? 1 : 0) | (view.dead ? 2 : 0) | (view.refused ? 4 : 0)
+  const flags =
+    (view.tookOver ? 1 : 0) | (view.dead ? 2 : 0) | (view.refused ? 4 : 0) | (view.doubt ? 8 : 0)
   const holder = view.holder < 0 ? "" : to[view.holder]
-  return `${view.head}.${view.turn}.${holder}.${flags}.${view.epoch}.${view.family}.${bits(view.removed, to)}.${bits(view.spenders, to)}.${view.lastTurn}`
+  return `${view.head}.${view.turn}.${holder}.${flags}.${view.epoch}.${view.family}.${bits(view.removed, to)}.${bits(view.spenders, to)}.${bits(view.suspects, to)}.${view.lastTurn}`
 }
 
 const journalKey = (journal: Journal): string =>
-  `${journal.turn}.${journal.token}.${journal.answer}.${journal.resends}.${journal.pair}.${journal.fenced}.${journal.login}.${journal.loginEnds}`
+  `${journal.turn}.${journal.token}.${journal.answer}.${journal.resends}.${journal.pair}.${journal.fenced}.${journal.intent}.${journal.login}.${journal.loginEnds}`
 
 function memberKey(member: Member, to: Renaming): string {
   const { courier, image, stale } = member
   const back = image === null ? "" : `i${journalKey(image.journal)}v${viewKey(image.view, to)}`
   const was = stale === null ? "" : `s${viewKey(stale, to)}`
-  return `${member.up}${member.isolated}${member.applied}.${member.asked}.${courier.phase}.${courier.token}.${courier.key}.${courier.turn}.${courier.answer}.${courier.slept}.${journalKey(member.journal)}${back}${was}`
+  return `${member.up}${member.isolated}${member.applied}.${member.saved}.${member.asked.join()}.${courier.phase}.${courier.token}.${courier.key}.${courier.turn}.${courier.answer}.${courier.slept}.${courier.again}.${journalKey(member.journal)}${back}${was}`
 }
 
 function keyUnder(state: State, to: Renaming): string {
@@ -71,6 +76,11 @@ function permutations(count: number): readonly number[][] {
   return permutations(count - 1).flatMap((shorter) =>
     Array.from({ length: count }, (_, place) => shorter.toSpliced(place, 0, count - 1)),
   )
+}
+
+/** The key of a state with its members as they are. */
+export function exactKey(state: State): string {
+  return `${keyUnder(state, [...state.members.keys()])}|${namelessKey(state)}`
 }
 
 /** The least key of a state under all renamings of its members that keep the voters voters. */

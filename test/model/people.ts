@@ -59,11 +59,15 @@ export function fateSteps(moment: Moment, index: number): void {
   const name = `m${index}`
   if (up === 1) {
     moment.pay("appCrash", `the application of ${name} crashes`, (to) => {
-      Object.assign(at(to.members, index), { up: 0, asked: 0 })
+      Object.assign(at(to.members, index), { up: 0, asked: [] })
       if (moment.rules.sender === "application") dropCourier(to, index)
     })
   } else {
-    moment.go(`${name} restarts`, (to) => void (at(to.members, index).up = 1))
+    moment.go(`${name} restarts`, (to) => {
+      const member = at(to.members, index)
+      member.up = 1
+      if (moment.rules.restart === "knows-snapshot") member.applied = member.saved
+    })
   }
   if (courier.phase === PHASE.idle) crash(moment, index)
   if (isolated === 1) {
@@ -73,6 +77,9 @@ export function fateSteps(moment: Moment, index: number): void {
   }
   // A lone voter whose disk goes back takes the log with it: that is Raft's matter, not the refresh protocol's.
   if (moment.bounds.voters === 1 << index) return
+  // Between the intent and the claim an image would know of the one and not of the other.
+  const busy = moment.member(index).asked.length > 0 || courier.phase !== PHASE.idle
+  if (busy && moment.rules.rollback === "intent-idle") return
   if (image === null) {
     moment.pay("image", `an image of ${name}'s disk is taken`, (to) => {
       const journal = { ...moment.journalOf(index) }
@@ -83,7 +90,7 @@ export function fateSteps(moment: Moment, index: number): void {
       dropCourier(to, index)
       const member = at(to.members, index)
       const { journal, view } = image
-      Object.assign(member, { up: 0, asked: 0, image: null, stale: view, journal: { ...journal } })
+      Object.assign(member, { up: 0, asked: [], image: null, stale: view, journal: { ...journal } })
       member.applied = 0
     }
     moment.go(`${name}'s disk goes back to its image`, back, true)

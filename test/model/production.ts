@@ -17,13 +17,14 @@ import { type Entry, has, type Lineages, type Token, type View } from "./log.ts"
 import type { Policy } from "./server.ts"
 import { at } from "./state.ts"
 
-export type Comparable = Omit<View, "lastTurn">
+export type Comparable = Omit<View, "lastTurn" | "members">
 
 /** What production says: the next view, or why it ignores the entry. */
 export type Said = Comparable | Refusal
 
 const BYTES = new Uint8Array([1])
 const BOX = { algorithm: "none", key: 1, bytes: BYTES }
+const DOUBT = { cause: "model", spent: false, sinceMs: 1, sentAtMs: 1, sends: 1 }
 const ENDED = { cause: "model", atMs: 1 }
 
 const nameOf = (member: number): string => `m${member}`
@@ -37,14 +38,29 @@ const POLICIES: Readonly<Record<Policy, ReplayPolicy>> = {
   confirm: { type: "confirm" },
   // Production's `idempotent` has no window; one with a window is `grace` to it.
   idempotent: { type: "grace", windowSeconds: 30, answers: "same" },
+  "idempotent-last": { type: "idempotent" },
   "idempotent-forever": { type: "idempotent" },
   "multi-use": { type: "multi-use" },
 }
 
 /** The fields that both have, in one order. */
 export function comparable(view: Comparable): Comparable {
-  const { head, turn, holder, tookOver, dead, refused, epoch, family, removed, spenders } = view
-  return { head, turn, holder, tookOver, dead, refused, epoch, family, removed, spenders }
+  const { head, turn, holder, tookOver, doubt, dead, refused } = view
+  const { epoch, family, removed, spenders, suspects } = view
+  return {
+    head,
+    turn,
+    holder,
+    tookOver,
+    doubt,
+    dead,
+    refused,
+    epoch,
+    family,
+    removed,
+    spenders,
+    suspects,
+  }
 }
 
 export class Production {
@@ -104,10 +120,10 @@ export class Production {
               generation,
               holder: nameOf(view.holder),
               replaces: view.tookOver ? view.turn - 1 : null,
-              doubt: null,
+              doubt: view.doubt ? DOUBT : null,
             },
       dead: view.dead ? { ...ENDED, epoch, generation } : null,
-      refused: view.refused ? { ...ENDED, suspects: outside(view.spenders) } : null,
+      refused: view.refused ? { ...ENDED, suspects: outside(view.suspects) } : null,
       spenders: outside(view.spenders),
     }
   }
@@ -153,12 +169,18 @@ export class Production {
       }
       case "unspent":
         return report(entry.turn, { type: "unspent", cause: "model" })
+      case "doubt":
+        return report(entry.turn, { type: "in-doubt", ...DOUBT, atMs: 1 })
       case "rejected":
         return report(entry.turn, { type: "rejected", ...ENDED })
       case "result": {
         // Whoever received it may be removed by now; the first member is, in some views.
         const pair = this.#pair(entry.token, epoch, nameOf(0))
         return { type: "result", pair, turn: null, signature: BYTES }
+      }
+      case "vouch": {
+        const generation = at(this.#lineages.generation, entry.token)
+        return { type: "vouch", member: nameOf(entry.member), epoch, generation }
       }
       case "remove":
         return { type: "remove", member: nameOf(entry.member) }
@@ -184,12 +206,14 @@ export class Production {
       turn: turn?.number ?? 0,
       holder: turn === null ? -1 : this.#members.findIndex(({ id }) => id === turn.holder),
       tookOver: (turn?.replaces ?? null) !== null,
+      doubt: (turn?.doubt ?? null) !== null,
       dead: state.dead !== null,
       refused: state.refused !== null,
       epoch: state.epoch,
       family: head === 0 ? 0 : at(this.#lineages.family, head),
       removed: bits(state.removed),
       spenders: bits(state.spenders),
+      suspects: bits(state.refused?.suspects ?? []),
     }
   }
 }

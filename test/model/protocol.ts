@@ -3,8 +3,10 @@
 import type { Model } from "./checker.ts"
 import { courierSteps, serverSteps } from "./courier.ts"
 import { has, type View, words } from "./log.ts"
-import { mayResend, memberSteps } from "./member.ts"
-import { foldTo, Moment, type Setting } from "./moment.ts"
+import { memberSteps } from "./member.ts"
+import { mayResend } from "./solitude.ts"
+import { foldTo } from "./compact.ts"
+import { Moment, type Setting } from "./moment.ts"
 import { fateSteps, peopleSteps } from "./people.ts"
 import { canonicalKey } from "./names.ts"
 import { at, GHOST, PHASE, start, type State } from "./state.ts"
@@ -18,19 +20,7 @@ export function protocol(setting: Setting): Model<State> {
   return {
     start: start(setting.bounds),
     key: canonicalKey(setting.bounds),
-    next: (state) => {
-      const now = moment(state)
-      delayedSteps(now)
-      state.members.forEach(({ up }, index) => {
-        courierSteps(now, index)
-        fateSteps(now, index)
-        if (up === 0) return
-        memberSteps(now, index)
-        if (now.member(index).stale === null) peopleSteps(now, index)
-      })
-      serverSteps(now)
-      return now.steps
-    },
+    next: (state) => allSteps(moment(state)),
     invariants: invariants(setting, inDoubt),
     good: (state) => isStill(state) && isGoodEnd(moment(state)),
     sights: {
@@ -43,6 +33,20 @@ export function protocol(setting: Setting): Model<State> {
       revoked: (state) => state.server.revoked.includes(1),
     },
   }
+}
+
+/** What anybody may do next, as far as the moment wants to know. */
+export function allSteps(moment: Moment): Moment["steps"] {
+  delayedSteps(moment)
+  moment.state.members.forEach(({ up, stale }, index) => {
+    courierSteps(moment, index)
+    fateSteps(moment, index)
+    if (up === 0) return
+    memberSteps(moment, index)
+    if (stale === null) peopleSteps(moment, index)
+  })
+  serverSteps(moment)
+  return moment.steps
 }
 
 function delayedSteps(moment: Moment): void {
@@ -90,7 +94,11 @@ function isStill({ members, log, delayed, late }: State): boolean {
   if (log.length + delayed.length + late.length > 0) return false
   return members.every(
     ({ up, isolated, courier, asked, stale }) =>
-      up === 1 && isolated === 0 && courier.phase === PHASE.idle && asked === 0 && stale === null,
+      up === 1 &&
+      isolated === 0 &&
+      courier.phase === PHASE.idle &&
+      asked.length === 0 &&
+      stale === null,
   )
 }
 

@@ -37,10 +37,12 @@ export interface Rules {
   /** Each member has a machine of its own, or all share one journal and one lock; `leaky`: the lock is let go too early. */
   readonly machine: "own" | "shared" | "leaky"
   /**
-   * What makes a refusal final: it alone; that no earlier holder of this head may have spent it (`fold`); that no reachable
-   * member holds a descendant; that neither this nor a reachable courier is busy with it (the design).
+   * What makes a refusal final: it alone; that no earlier holder of this head may have spent it; and, under `reject`, that
+   * everybody else who may have spent it alone has vouched for itself (`fold`).
    */
-  readonly latch: "refusal" | "spenders" | "journals" | "couriers"
+  readonly latch: "refusal" | "spenders" | "vouched"
+  /** Whether a suspect looks at its journal and its courier before it says that it did not spend the head. */
+  readonly vouches: "when-clean" | "at-once"
   /** No turn opens on a head that was refused, also when it was asked for before. */
   readonly refusalCloses: boolean
   /** A pair is accepted by its parent, or by a higher generation. */
@@ -52,8 +54,14 @@ export interface Rules {
   /**
    * A member whose disk went back: `reborn` takes a new incarnation when it meets the others, its open turn is in doubt and
    * it sends nothing before; `unnoticed`; reborn but `unspent` for its open turn; reborn but `acting` on its records before.
+   * `intent`: what it meant to ask for is in its journal before it asks, and its turn without that row is in doubt;
+   * `intent-idle`: the same, when images are taken only while it has no turn.
    */
-  readonly rollback: "reborn" | "unnoticed" | "unspent" | "acting"
+  readonly rollback: "reborn" | "unnoticed" | "unspent" | "acting" | "intent" | "intent-idle"
+  /** What a restarted member has applied: all that it had, or what its snapshot holds until it hears the others. */
+  readonly restart: "knows-all" | "knows-snapshot"
+  /** Whether a step sees who is connected; `unseen`: whoever is up may be, and may not be (for traces of production). */
+  readonly connections: "seen" | "unseen"
   /** Ask the invariants also after a person removed the holder of an open turn. */
   readonly asksAfterGamble: boolean
 }
@@ -76,12 +84,15 @@ export const SAFE: Rules = {
   keeps: "chain",
   alone: "nobody",
   machine: "own",
-  latch: "spenders",
+  latch: "vouched",
+  vouches: "when-clean",
   refusalCloses: true,
   accepts: "parent",
   comparesEpoch: true,
   surrenders: true,
   rollback: "reborn",
+  restart: "knows-all",
+  connections: "seen",
   asksAfterGamble: false,
 }
 
@@ -90,6 +101,7 @@ export const EVENTS = [
   "appCrash",
   "machineCrash",
   "loss",
+  "throttle",
   "partition",
   "sleep",
   "delay",

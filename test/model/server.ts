@@ -1,12 +1,13 @@
 /** Authorization servers, by what they do when a refresh token is used twice. */
 
 import type { Token } from "./log.ts"
-import { at, GHOST, holds, type State } from "./state.ts"
+import { at, GHOST, holds, REPLY, type State } from "./state.ts"
 
 /**
  * grace-same: inside its window the predecessor gets the same successor; grace-new: a new sibling, and the older one dies.
  * confirm: the predecessor works until its successor is used. idempotent: the same key gets the same answer, inside the
- * window; idempotent-forever: always.
+ * window; idempotent-forever: always; idempotent-last: until the
+ * answer itself was used.
  */
 export type Policy =
   | "strict"
@@ -16,6 +17,7 @@ export type Policy =
   | "confirm"
   | "idempotent"
   | "idempotent-forever"
+  | "idempotent-last"
   | "multi-use"
 
 /** Policies whose leniency ends with a window. */
@@ -38,11 +40,11 @@ export function issue(state: State, family: number, parent: Token): Token {
   return token
 }
 
-/** Answers one POST: the new token, or -1 for invalid_grant. */
+/** Answers one POST: the new token, or a refusal. */
 export function answer(state: State, policy: Policy, token: Token, key: number): Token {
   const { server } = state
   const family = at(server.family, token)
-  if (server.revoked[family] === 1) return -1
+  if (server.revoked[family] === 1) return REPLY.refused
   const current = at(server.current, family)
   if (token === current) {
     server.key[token] = key
@@ -52,7 +54,7 @@ export function answer(state: State, policy: Policy, token: Token, key: number):
   if (lenient !== null) return lenient
   server.revoked[family] = 1
   state.ghost |= holds(state, current) ? GHOST.revokedHeld : GHOST.revokedLost
-  return -1
+  return REPLY.refused
 }
 
 /** What a token that was spent before gets, as {@link answer}; null: the family is revoked. */
@@ -65,13 +67,15 @@ function secondAnswer(state: State, policy: Policy, token: Token, key: number): 
   const child = server.parent.indexOf(token)
   switch (policy) {
     case "multi-use":
-      return child > 0 ? child : -1
+      return child > 0 ? child : REPLY.refused
     case "reject":
-      return -1
+      return REPLY.refused
     case "grace-same":
       return open ? current : null
     case "grace-new":
       return open ? issue(state, family, token) : null
+    case "idempotent-last":
+      return predecessor && server.key[token] === key ? current : null
     case "confirm":
       return predecessor && server.used[family] === 0 ? current : null
     case "idempotent":

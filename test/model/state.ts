@@ -8,17 +8,22 @@ export interface Journal {
   /** The record: turn of the newest claimed attempt; 0: none, -1: sent without a turn. */
   turn: number
   token: Token
-  /** What the record says came back: 0 nothing, above 0 the new pair, -1 a refusal. */
+  /** What the record says came back: 0 nothing, above 0 the new pair, or a word of {@link REPLY}. */
   answer: number
   resends: number
   /** The newest pair received here that is not known to be committed. */
   pair: Token
   /** The turn that is fenced off (`void`): it never sends, and may be reported unspent. */
   fenced: number
+  /** The newest turn that it wrote down before it asked for it (`rollback: "intent"`). */
+  intent: number
   /** The pair of a login made here that is not in the log, and the epoch that it ends. */
   login: Token
   loginEnds: number
 }
+
+/** What a server says instead of a pair: the grant is refused; not now, and the token was not looked at. */
+export const REPLY = { refused: -1, later: -2 } as const
 
 /** The courier: idle; has its go (no lock yet); its request is on the way; an answer is on the way back. */
 export const PHASE = { idle: 0, ready: 1, sent: 2, answered: 3 } as const
@@ -32,6 +37,8 @@ export interface Courier {
   answer: number
   /** The machine slept after the go: it is older than 5 s. */
   slept: number
+  /** The token was sent before, in the same turn. */
+  again: number
 }
 
 /** A member's disk as it once was. */
@@ -45,8 +52,10 @@ export interface Member {
   isolated: number
   /** How many entries of `log` it has applied. */
   applied: number
-  /** The turn that this very run proposed and has not carried yet. */
-  asked: number
+  /** How many of them it still knows after a restart (`rules.restart`). */
+  saved: number
+  /** The turns that this very run proposed and has not carried yet. */
+  asked: readonly number[]
   journal: Journal
   courier: Courier
   image: Image | null
@@ -104,7 +113,7 @@ export function at<T>(list: readonly T[], index: number): T {
   return list[index] as T
 }
 
-const IDLE: Courier = { phase: 0, token: 0, key: 0, turn: 0, answer: 0, slept: 0 }
+const IDLE: Courier = { phase: 0, token: 0, key: 0, turn: 0, answer: 0, slept: 0, again: 0 }
 export const idle = (): Courier => ({ ...IDLE })
 
 const EMPTY: Journal = {
@@ -114,6 +123,7 @@ const EMPTY: Journal = {
   resends: 0,
   pair: 0,
   fenced: 0,
+  intent: 0,
   login: 0,
   loginEnds: 0,
 }
@@ -126,11 +136,14 @@ export function start(bounds: Bounds): State {
       turn: 0,
       holder: -1,
       tookOver: false,
+      doubt: false,
       dead: false,
       refused: false,
+      suspects: 0,
       epoch: 1,
       family: 1,
       removed: 0,
+      members: (1 << bounds.members) - 1,
       spenders: 0,
       lastTurn: 0,
     },
@@ -139,7 +152,8 @@ export function start(bounds: Bounds): State {
       up: 1,
       isolated: 0,
       applied: 0,
-      asked: 0,
+      saved: 0,
+      asked: [],
       journal: { ...EMPTY },
       courier: idle(),
       image: null,
