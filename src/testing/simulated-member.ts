@@ -7,8 +7,8 @@ import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
 import type { AttemptKey, MemberId, MemberInfo } from "../core/refresh/types.ts"
-import { classify } from "../core/oauth/outcome.ts"
 import type { Exchange } from "../core/oauth/types.ts"
+import { classify } from "../core/oauth/outcome.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
 import { inlineCourier } from "../courier/inline.ts"
 import type { Coordinator } from "../ports/coordinator.ts"
@@ -139,9 +139,9 @@ export class Profile implements SimulatedMember {
       crypto,
       identity,
       raft: pacing,
-      send: (request) => this.#revoke(request.body),
       lastResort,
       fallback,
+      send: (request) => this.#revoke(request.body, life),
     })
     this.#host = { coordinator, clock }
     this.#life = life
@@ -294,8 +294,8 @@ export class Profile implements SimulatedMember {
         return lost ? { type: "in-doubt", cause: "courier_died" } : result
       },
       intend: (parent) => inner.intend(parent),
-      sends: (token) => inner.sends(token),
       judge: (key) => stirred(() => inner.judge(key)),
+      sends: (token) => inner.sends(token),
       latest: (turn) => inner.latest(turn),
       kept: () => stirred(() => inner.kept()),
       settle: (key) => inner.settle(key),
@@ -335,26 +335,31 @@ export class Profile implements SimulatedMember {
     }
   }
 
-  /** RFC 7009, without faults of its own: it may be repeated, so there is nothing to prove. */
-  #revoke(refreshToken: string): Promise<Exchange> {
-    const { server } = this.#world
-    const family = server.familyOf(refreshToken)
-    if (family !== null) server.revoke(family)
-    const atMs = this.wallMs()
-    const response = { status: 200, headers: [], body: new Uint8Array(), complete: true }
-    this.#world.stir()
-    return Promise.resolve({
-      startedAtMs: atMs,
-      finishedAtMs: atMs,
-      connected: true,
-      bodySent: true,
-      response,
-      failure: null,
-    })
-  }
-
   /** The trip whose answer is recorded next. */
   #recording: Trip | null = null
+
+  /** It spends nothing: where it is lost it is sent again. */
+  #revoke(refreshToken: string, life: object): Promise<Exchange> {
+    const { scheduler, server, watch, random } = this.#world
+    const startedAtMs = this.wallMs()
+    return new Promise((resolve) => {
+      scheduler.schedule(scheduler.nowMs + REVOCATION_MS, () => {
+        if (this.#life !== life || random() < this.#world.route().requestLost) return
+        watch.revokes(this, refreshToken)
+        const family = server.familyOf(refreshToken)
+        if (family !== null) server.revoke(family)
+        this.#world.stir()
+        resolve({
+          startedAtMs,
+          finishedAtMs: this.wallMs(),
+          connected: true,
+          bodySent: true,
+          response: { status: 200, headers: [], body: new Uint8Array(), complete: true },
+          failure: null,
+        })
+      })
+    })
+  }
 
   #send(sendingOf: () => Sending | null): SendExchange {
     return (_, { claim }) =>
@@ -383,6 +388,10 @@ export class Profile implements SimulatedMember {
   }
 }
 
+/** Both ends of a revocation take this long. */
+const REVOCATION_MS = 50
+const REVOKE_URL = "https://as.example/revoke"
+
 /** A lock of the machine: whoever dies lets go. */
 class SimulatedLock {
   holder: object | null = null
@@ -407,7 +416,6 @@ class SimulatedLock {
 const endpoint: TokenEndpoint = {
   prepare: (refreshToken) =>
     Promise.resolve({ url: "https://as.example/token", headers: [], body: refreshToken }),
-  revoke: (refreshToken) =>
-    Promise.resolve({ url: "https://as.example/revoke", headers: [], body: refreshToken }),
+  revoke: (refreshToken) => Promise.resolve({ url: REVOKE_URL, headers: [], body: refreshToken }),
   interpret: (exchange) => Promise.resolve(classify(exchange, "accepted")),
 }

@@ -186,9 +186,11 @@ class Disk implements MemoryDisk, DiskPort {
   /** Everything written to the file so far reaches the platter, over whatever a torn commit left there. */
   #sync(file: File): void {
     this.#tails.delete(file)
-    const { persisted, blobs, attempts } = this.content
+    const { persisted, blobs, attempts, intents } = this.content
     this.#synced =
-      file === "storage" ? { ...this.#synced, persisted, blobs } : { ...this.#synced, attempts }
+      file === "storage"
+        ? { ...this.#synced, persisted, blobs }
+        : { ...this.#synced, attempts, intents }
   }
 
   #recover(file: File): void {

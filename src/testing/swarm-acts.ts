@@ -243,6 +243,7 @@ const PEOPLE: readonly Act[] = [
     story.people.login(story.member())
     story.people.login(story.member())
   }),
+  fault("takeover", 0.5, (story) => story.people.takeOver(story.member())),
   fault("logout", 0.7, (story) => story.people.logout(story.member())),
 ]
 

@@ -4,7 +4,9 @@
  */
 
 import type { ReplayPolicy } from "../core/oauth/types.ts"
+import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
+import { ALONE } from "../core/refresh/types.ts"
 import type { ClusterStatus, CurrentToken } from "../ports/coordinator.ts"
 import { type Head, isOlder, type LogReader, quorumPasses } from "./log-reader.ts"
 import { CANARY, refreshTokenOf } from "./simulated-server.ts"
@@ -20,6 +22,8 @@ export type SendReason =
   | "confirm"
   | "grace"
   | "takeover"
+  /** A person, or the option that is one, accepted what it may cost. */
+  | "consent"
   | "not-allowed"
 
 /** One request that left, and what its sender learnt of it. */
@@ -31,6 +35,7 @@ export interface Sent extends Sending {
 export interface Rules {
   readonly policy: ReplayPolicy
   readonly lastResort: LastResort
+  readonly fallback: Fallback
 }
 
 /** A first request may arrive this long after it left. */
@@ -40,7 +45,17 @@ export const nameOf = ({ at }: SimulatedMember): string => `m${at}`
 export const printHead = ({ epoch, generation }: Head): string => `${epoch}.${generation}`
 
 /** Why `now` may follow the requests `before` it of the same generation. */
-export function reasonOf(now: Sent, before: readonly Sent[], rules: Rules): SendReason {
+export function reasonOf(
+  now: Sent,
+  before: readonly Sent[],
+  rules: Rules,
+  consented = false,
+): SendReason {
+  const reason = byPolicy(now, before, rules)
+  return reason === "not-allowed" && consented ? "consent" : reason
+}
+
+function byPolicy(now: Sent, before: readonly Sent[], rules: Rules): SendReason {
   const open = before.filter(({ fate }) => fate !== "unspent")
   const first = open[0]
   if (first === undefined) return before.length === 0 ? "first" : "again"
@@ -80,6 +95,23 @@ export function sentByItsRow(
       `${nameOf(member)} in turn ${key.turn} at ${(atMs / 1_000).toFixed(1)} s (${fate})`,
   )
   return `${nameOf(now.member)} sends ${printHead(now.key)} again; before: ${earlier.join(", ")}`
+}
+
+/** Alone: only where nobody else can be spending the token, or with consent. */
+export function mayBeAlone(
+  { member, key }: Sending,
+  rules: Rules,
+  consented: boolean,
+): string | null {
+  const own = member.coordinator?.status().holder === member.id
+  const multiple = rules.policy.type === "multi-use" && rules.fallback !== "never"
+  return multiple || consented || own
+    ? null
+    : `${nameOf(member)} carries ${printHead(key)} alone, without a turn of its own or consent`
+}
+
+export function isAlone({ key }: Sending): boolean {
+  return key.turn === ALONE
 }
 
 /** 8: nobody sends without a turn of its own that a quorum has on disk. */
@@ -129,14 +161,9 @@ export function neverBack(
     : `${nameOf(member)} went back from ${printHead(before)} to ${printHead(now)}`
 }
 
-/** 8: nobody uses a pair before a quorum has it on disk. */
-export function committedFirst(
-  member: SimulatedMember,
-  head: Head,
-  members: readonly SimulatedMember[],
-  log: LogReader,
-): string | null {
-  return quorumPasses(members, member, (one) => log.holdsHead(one, head))
+/** 8: nobody who hears a leader uses a pair before a quorum has it on disk. */
+export function committedFirst(member: SimulatedMember, head: Head): string | null {
+  return member.coordinator?.status().leader === null
     ? null
     : `${nameOf(member)} uses ${printHead(head)}, which no quorum holds`
 }

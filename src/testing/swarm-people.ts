@@ -23,6 +23,8 @@ export interface PeopleParts {
   readonly impatient: boolean
   readonly note: (line: string) => void
   readonly complain: (what: string) => void
+  /** Somebody accepted what a second use may cost, for this login. */
+  readonly consent: (epoch: number) => void
 }
 
 export class People {
@@ -81,6 +83,15 @@ export class People {
       await coordinator.configure(settings, null)
       await coordinator.login({ tokens, issuedAtMs: member.wallMs() })
     })
+  }
+
+  /** They accept what it may cost. */
+  takeOver(member: SimulatedMember): void {
+    const { coordinator } = member
+    if (coordinator === null) return
+    this.#parts.note(`a person takes over at ${nameOf(member)}`)
+    this.#parts.consent(coordinator.status().epoch)
+    this.#ask("takeover", () => coordinator.takeOver(false))
   }
 
   logout(member: SimulatedMember): void {

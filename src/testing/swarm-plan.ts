@@ -3,6 +3,7 @@
 import { between, type Random } from "../core/base/random.ts"
 import type { ReplayPolicy } from "../core/oauth/types.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
+import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import { pick } from "./pick.ts"
 import type { MachineClock } from "./simulated-member.ts"
@@ -13,6 +14,7 @@ export interface Plan {
   readonly learners: number
   readonly policy: ReplayPolicy
   readonly lastResort: LastResort
+  readonly fallback: Fallback
   readonly lifetimeSeconds: number
   readonly courierSurvives: boolean
   readonly pacing: Omit<RaftOptions, "self">
@@ -66,6 +68,7 @@ export function drawPlan(seed: number, random: Random, also: readonly string[]):
     learners,
     policy: random() < 0.5 ? STRICT : pick(random, POLICIES),
     lastResort: random() < 0.5 ? "resend" : "ask",
+    fallback: pick(random, ["proof", "proof", "proof", "never", "eager"] as const),
     lifetimeSeconds: pick(random, [60, 120, 120, 300, 600]),
     courierSurvives: random() < 0.6,
     pacing: { electionMs, heartbeatMs, appendBytesMax: 65_536, pendingMax: 64 },

@@ -6,13 +6,15 @@
 import type { Write } from "../core/raft/types.ts"
 import type { ClusterStatus, Coordinator, CoordinatorEvent } from "../ports/coordinator.ts"
 import type { WireMessage } from "../ports/transport.ts"
-import { type Head, isOlder, LogReader } from "./log-reader.ts"
+import { type Head, isOlder, LogReader, quorumPasses } from "./log-reader.ts"
 import { RaftWitness } from "./raft-witness.ts"
 import { CANARY, refreshTokenOf } from "./simulated-server.ts"
 import {
   claimedFirst,
   committedFirst,
   currentEpoch,
+  isAlone,
+  mayBeAlone,
   nameOf,
   neverBack,
   noCanary,
@@ -53,6 +55,7 @@ export class StoryRecord implements WorldWatch {
   readonly #refusals = new Map<string, number>()
   #recorded: Recorded[] = []
   readonly #committed = new Map<string, Head>()
+  readonly #consents = new Set<number>()
   readonly #heads = new Map<SimulatedMember, Head>()
   /** Heads that a restart must know. */
   readonly #kept = new Map<SimulatedMember, Head>()
@@ -78,6 +81,24 @@ export class StoryRecord implements WorldWatch {
     this.#complain(recordedIsKept(this.#recorded, this.newest))
   }
 
+  /** Somebody accepted what a second use may cost, for this login. */
+  consent(epoch: number): void {
+    this.#consents.add(epoch)
+  }
+
+  #consented(epoch: number): boolean {
+    return this.#rules.fallback === "eager" || this.#consents.has(epoch)
+  }
+
+  /** 9: a member ends what is over, and never the login in use. */
+  revokes(member: SimulatedMember, refreshToken: string): void {
+    this.#note(`${nameOf(member)} revokes the family of ${refreshToken}`)
+    const { server } = this.#world
+    const living = this.living()
+    if (living !== undefined && server.familyOf(living) === server.familyOf(refreshToken))
+      this.complain(`${nameOf(member)} revokes the family of ${living}, which is in use`)
+  }
+
   /** A disk was put back: what it held since then is no promise any more. */
   forget(member: SimulatedMember): void {
     const rows = [...member.disk.durable().attempts.values()]
@@ -100,14 +121,19 @@ export class StoryRecord implements WorldWatch {
     const { member } = sending
     const known = member.coordinator?.status().epoch ?? 0
     this.#complain(currentEpoch(sending, known))
-    this.#complain(ownCommittedTurn(sending, this.#world.members, this.#log))
+    const { members } = this.#world
+    this.#complain(
+      isAlone(sending)
+        ? mayBeAlone(sending, this.#rules, this.#consented(sending.key.epoch))
+        : ownCommittedTurn(sending, members, this.#log),
+    )
   }
 
   leaves(sending: Sending): void {
     const name = printHead(sending.key)
     const before = this.#sent.get(name) ?? []
     const now: Sent = { ...sending, atMs: this.#world.scheduler.nowMs, fate: "unknown" }
-    const reason = reasonOf(now, before, this.#rules)
+    const reason = reasonOf(now, before, this.#rules, this.#consented(sending.key.epoch))
     this.#sent.set(name, [...before, now])
     this.tally.sent(reason)
     this.#note(`${nameOf(sending.member)} sends ${name}, ${sending.refreshToken} (${reason})`)
@@ -151,6 +177,7 @@ export class StoryRecord implements WorldWatch {
     const had =
       this.#committed.has(current) ||
       this.#recorded.some(({ refreshToken }) => refreshToken === current)
+    if (this.#consented(this.newest.epoch)) return
     if (had || this.#world.coming.has(current)) {
       this.complain(`a second use revoked the family of ${current}, which was recorded`)
     }
@@ -199,8 +226,13 @@ export class StoryRecord implements WorldWatch {
     if (event.type !== "token") return
     const head = headOf(coordinator)
     this.#note(`${nameOf(member)} holds ${printHead(head)}`)
+    const { members } = this.#world
+    // A pair that was obtained alone is used before the log has it, and may lose against the log.
+    if (!quorumPasses(members, member, (one) => this.#log.holdsHead(one, head))) {
+      this.#complain(committedFirst(member, head))
+      return
+    }
     this.#complain(neverBack(member, this.#heads.get(member), head))
-    this.#complain(committedFirst(member, head, this.#world.members, this.#log))
     this.#heads.set(member, head)
     if (event.token !== null) this.#committed.set(refreshTokenOf(event.token.accessToken), head)
     if (isOlder(this.newest, head)) this.newest = head

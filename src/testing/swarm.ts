@@ -94,6 +94,7 @@ class Story implements Stage {
       impatient,
       note,
       complain,
+      consent: (epoch) => this.#record.consent(epoch),
     })
     const { voters, learners, lastResort } = this.#plan
     note(`${voters} voters, ${learners} learners, ${formatReplayPolicy(policy)}, ${lastResort}`)

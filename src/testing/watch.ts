@@ -29,6 +29,8 @@ export interface WorldWatch {
   ends(sending: Sending, end: SendingEnd): void
   /** The answer of the request is on the member's disk. */
   recorded(sending: Sending, end: SendingEnd): void
+  /** A member ends the token and its family. */
+  revokes(member: SimulatedMember, refreshToken: string): void
   /** A second use revoked a family. */
   revoked(family: number, current: string): void
   /** A message leaves a member. */
@@ -49,6 +51,7 @@ export const BLIND: WorldWatch = {
   judged: () => {},
   ends: () => {},
   recorded: () => {},
+  revokes: () => {},
   revoked: () => {},
   message: () => {},
   bytes: () => {},

@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto"
 
+import { invariant } from "../core/base/assert.ts"
 import type { Random } from "../core/base/random.ts"
 import type { ReplayPolicy } from "../core/oauth/types.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
@@ -108,6 +109,8 @@ const DESKTOP: Omit<RaftOptions, "self"> = {
 const CODEC_EVERY = 8
 /** Promises that follow one another from one event, with a margin. */
 const SETTLING_TURNS = 24
+/** More than this at one moment is a loop. */
+const SETTLING_ROUNDS_MAX = 1_000
 
 export function simulatedWorld(options: WorldOptions): World {
   return new Simulation(options)
@@ -203,8 +206,11 @@ class Simulation implements World, ProfileWorld {
 
   /** Promises of the endpoint and the courier settle before the world moves on: the same order in every run. */
   async #settle(): Promise<void> {
+    let rounds = 0
     do {
       this.#stirred = false
+      rounds += 1
+      invariant(rounds < SETTLING_ROUNDS_MAX, `promises never settle at ${this.scheduler.nowMs} ms`)
       for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await Promise.resolve()
     } while (this.#stirred)
   }

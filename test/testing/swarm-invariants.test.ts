@@ -6,6 +6,8 @@ import type { ReplayPolicy } from "../../src/core/oauth/types.ts"
 import type { CurrentToken } from "../../src/ports/coordinator.ts"
 import {
   currentEpoch,
+  isAlone,
+  mayBeAlone,
   neverBack,
   noCanary,
   noFalseRelogin,
@@ -25,6 +27,8 @@ const [m0, m1] = [0, 1].map((at) => ({ at, id: `m${at}` }) as unknown as Simulat
 ]
 const GRACE: ReplayPolicy = { type: "grace", windowSeconds: 30, answers: "same" }
 const simple = (type: Exclude<ReplayPolicy["type"], "grace">): ReplayPolicy => ({ type })
+
+const PROOF = { lastResort: "ask", fallback: "proof" } as const
 
 function sent(change: Partial<Sent> & { attempt?: number; turn?: number } = {}): Sent {
   const { attempt = 1, turn = 7, ...rest } = change
@@ -69,7 +73,7 @@ const ROWS: readonly (readonly [string, ReplayPolicy, Sent, Sent, SendReason])[]
 
 describe("a second send is named by the row that allows it", () => {
   test.each(ROWS)("%s", (_, policy, first, second, reason) => {
-    const named = reasonOf(second, [first], { policy, lastResort: "resend" })
+    const named = reasonOf(second, [first], { policy, ...PROOF, lastResort: "resend" })
 
     expect(named).toBe(reason)
     expect(sentByItsRow(second, [first], named) === null).toBe(reason !== "not-allowed")
@@ -78,7 +82,7 @@ describe("a second send is named by the row that allows it", () => {
   test("the last resort is not taken where a person is asked, and nowhere twice", () => {
     const [first, second] = [sent(), sent({ attempt: 2, atMs: LATER })]
     const third = sent({ attempt: 3, atMs: 2 * LATER })
-    const strict = { policy: simple("strict"), lastResort: "resend" as const }
+    const strict = { policy: simple("strict"), ...PROOF, lastResort: "resend" as const }
 
     expect(reasonOf(second, [first], { ...strict, lastResort: "ask" })).toBe("not-allowed")
     expect(reasonOf(third, [first, second], strict)).toBe("not-allowed")
@@ -87,12 +91,19 @@ describe("a second send is named by the row that allows it", () => {
     )
   })
 
+  test("a second send that no row allows needs consent", () => {
+    const rules = { policy: simple("strict"), ...PROOF }
+
+    expect(reasonOf(sent({ turn: 8 }), [sent()], rules, true)).toBe("consent")
+    expect(reasonOf(sent({ turn: 8 }), [sent()], rules, false)).toBe("not-allowed")
+  })
+
   test("the first send needs no reason", () => {
-    expect(reasonOf(sent(), [], { policy: simple("strict"), lastResort: "ask" })).toBe("first")
+    expect(reasonOf(sent(), [], { policy: simple("strict"), ...PROOF })).toBe("first")
   })
 })
 
-const RULES = { policy: simple("strict"), lastResort: "ask" } as const
+const RULES = { policy: simple("strict"), ...PROOF }
 const head = (epoch: number, generation: number) => ({ epoch, generation })
 const token = (epoch: number, generation: number, of: string) =>
   ({ epoch, generation, accessToken: `canary-at-9-of-${of}` }) as CurrentToken
@@ -129,6 +140,20 @@ const CASES: readonly (readonly [string, string | null, string | null])[] = [
     sameHead([token(1, 2, "rt")], "newer"),
   ],
 ]
+
+test("a send without a turn needs a policy, a turn of its own, or consent", () => {
+  const alone = sent({ turn: 0 })
+  const strict = { policy: simple("strict"), ...PROOF }
+  const holder = { at: 2, id: "m2", coordinator: { status: () => ({ holder: "m2" }) } }
+
+  expect(isAlone(alone)).toBe(true)
+  expect(isAlone(sent())).toBe(false)
+  expect(mayBeAlone(alone, strict, false)).toContain("without a turn")
+  expect(mayBeAlone(alone, strict, true)).toBe(null)
+  expect(mayBeAlone(alone, { ...strict, policy: simple("multi-use") }, false)).toBe(null)
+  const own = { ...alone, member: holder as unknown as SimulatedMember }
+  expect(mayBeAlone(own, strict, false)).toBe(null)
+})
 
 test.each(CASES)("%s is a violation, and what is right is none", (_, right, wrong) => {
   expect(right).toBe(null)
