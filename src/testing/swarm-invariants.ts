@@ -168,15 +168,14 @@ export function committedFirst(member: SimulatedMember, head: Head): string | nu
     : `${nameOf(member)} uses ${printHead(head)}, which no quorum holds`
 }
 
-/** 6: a dead grant is refused once; where others take over, once for each. */
+/** 6: a dead grant is refused once; where others take over or spend alone with consent, once for each. */
 export function refusedOnce(
   key: Head,
   refusals: number,
-  rules: Rules,
   members: number,
+  { policy: { type }, consented }: Pick<Rules, "policy"> & { readonly consented: boolean },
 ): string | null {
-  const { type } = rules.policy
-  const shared = type === "reject" || type === "multi-use" || type === "idempotent"
+  const shared = consented || type === "reject" || type === "multi-use" || type === "idempotent"
   return refusals <= (shared ? members : 1)
     ? null
     : `${printHead(key)} was refused ${refusals} times, and recorded each time`

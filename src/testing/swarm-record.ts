@@ -164,7 +164,9 @@ export class StoryRecord implements WorldWatch {
     if (end.status === 400) {
       const count = (this.#refusals.get(printHead(key)) ?? 0) + 1
       this.#refusals.set(printHead(key), count)
-      this.#complain(refusedOnce(key, count, this.#rules, this.#world.members.length))
+      const { policy } = this.#rules
+      const rule = { policy, consented: this.#consented(epoch) }
+      this.#complain(refusedOnce(key, count, this.#world.members.length, rule))
     }
     if (end.refreshToken === null) return
     const { refreshToken } = end
@@ -239,7 +241,9 @@ export class StoryRecord implements WorldWatch {
     const { scheduler } = this.#world
     scheduler.schedule(scheduler.nowMs + KEPT_AFTER_MS, () => {
       if (member.coordinator !== coordinator || member.broken) return
-      if (this.#heads.get(member) === head) this.#kept.set(member, head)
+      // One that it was only shown is no part of its own log, and a restart may have to ask again.
+      if (this.#heads.get(member) === head && this.#log.holdsHead(member, head))
+        this.#kept.set(member, head)
     })
   }
 

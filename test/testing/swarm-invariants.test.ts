@@ -103,7 +103,6 @@ describe("a second send is named by the row that allows it", () => {
   })
 })
 
-const RULES = { policy: simple("strict"), ...PROOF }
 const head = (epoch: number, generation: number) => ({ epoch, generation })
 const token = (epoch: number, generation: number, of: string) =>
   ({ epoch, generation, accessToken: `canary-at-9-of-${of}` }) as CurrentToken
@@ -112,11 +111,15 @@ const CASES: readonly (readonly [string, string | null, string | null])[] = [
   ["a pair of an older login", currentEpoch(sent(), 1), currentEpoch(sent(), 2)],
   ["an older pair", neverBack(m0, head(2, 3), head(2, 3)), neverBack(m0, head(2, 3), head(2, 2))],
   ["an older login", neverBack(m0, undefined, head(1, 1)), neverBack(m0, head(2, 0), head(1, 9))],
-  ["a second refusal", refusedOnce(head(1, 1), 1, RULES, 3), refusedOnce(head(1, 1), 2, RULES, 3)],
+  [
+    "a second refusal",
+    refusedOnce(head(1, 1), 1, 3, { policy: simple("strict"), consented: false }),
+    refusedOnce(head(1, 1), 2, 3, { policy: simple("strict"), consented: false }),
+  ],
   [
     "a refusal more than there are members",
-    refusedOnce(head(1, 1), 3, { ...RULES, policy: simple("reject") }, 3),
-    refusedOnce(head(1, 1), 4, { ...RULES, policy: simple("reject") }, 3),
+    refusedOnce(head(1, 1), 3, 3, { policy: simple("strict"), consented: true }),
+    refusedOnce(head(1, 1), 4, 3, { policy: simple("reject"), consented: false }),
   ],
   [
     "relogin while the grant lives",

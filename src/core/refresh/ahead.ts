@@ -25,7 +25,9 @@ export class Ahead {
     if (this.#shown !== null && !isNewer(this.#shown.pair, head)) this.#shown = null
     const tail = chain.tail(head)
     const shown = this.#shown
-    if (alone && shown !== null && isNewer(shown.pair, tail?.pair ?? head)) {
+    // Also one that was shown: the leader that is heard again may not have told this member's log of it yet.
+    const mayUse = alone || (shown !== null && this.#inUse === shown)
+    if (mayUse && shown !== null && isNewer(shown.pair, tail?.pair ?? head)) {
       this.#inUse = shown
       return
     }
