@@ -7,6 +7,7 @@ import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import { pick } from "./pick.ts"
 import type { MachineClock } from "./simulated-member.ts"
+import { LATE_MS } from "./trip.ts"
 import { type Act, ACTS } from "./swarm-acts.ts"
 
 export interface Plan {
@@ -16,6 +17,7 @@ export interface Plan {
   readonly lastResort: LastResort
   readonly fallback: Fallback
   readonly lifetimeSeconds: number
+  readonly lateMs: number
   readonly courierSurvives: boolean
   readonly pacing: Omit<RaftOptions, "self">
   /** Real keys and every message through the wire code. */
@@ -55,6 +57,8 @@ const PACINGS: readonly (readonly [electionMs: number, heartbeatMs: number])[] =
 /** One seed in so many runs with real keys. */
 const REAL_EVERY = 20
 const SKEW_MS = 120_000
+/** Shorter than what a holder waits before it sends again. */
+const GRACE_LATE_MS = 7_000
 
 /** @param also names of acts that are left out otherwise. */
 export function drawPlan(seed: number, random: Random, also: readonly string[]): Plan {
@@ -63,10 +67,13 @@ export function drawPlan(seed: number, random: Random, also: readonly string[]):
   // Swarm testing (Groce et al. 2012): each seed leaves many kinds of faults out, so that rare pairs meet.
   const share = between(random, 0.25, 0.75)
   const skewed = random() < 0.3
+  const policy = random() < 0.5 ? STRICT : pick(random, POLICIES)
   return {
     voters,
     learners,
-    policy: random() < 0.5 ? STRICT : pick(random, POLICIES),
+    policy,
+    // A request that is later than the window of its policy is a replay to the server, and no client can know it.
+    lateMs: policy.type === "grace" ? GRACE_LATE_MS : LATE_MS,
     lastResort: random() < 0.5 ? "resend" : "ask",
     fallback: pick(random, ["proof", "proof", "proof", "never", "eager"] as const),
     lifetimeSeconds: pick(random, [60, 120, 120, 300, 600]),

@@ -65,10 +65,9 @@ export class StoryRecord implements WorldWatch {
     this.#note = note
   }
 
-  /** The token that would still be granted to somebody who has it, of the newest login. */
-  living(): string | undefined {
+  /** The token of a login that would still be granted to somebody who has it. */
+  living(epoch: number = this.newest.epoch): string | undefined {
     const { server } = this.#world
-    const { epoch } = this.newest
     const had: readonly [string, Head][] = [
       ...this.#committed,
       ...this.#recorded.map((one): [string, Head] => [one.refreshToken, one]),
@@ -238,12 +237,12 @@ export class StoryRecord implements WorldWatch {
     this.#heads.set(member, head)
     if (event.token !== null) this.#committed.set(refreshTokenOf(event.token.accessToken), head)
     if (isOlder(this.newest, head)) this.newest = head
+    // Without a leader it may only have been shown this pair; then a restart has to ask again.
+    if (coordinator.status().leader === null) return
     const { scheduler } = this.#world
     scheduler.schedule(scheduler.nowMs + KEPT_AFTER_MS, () => {
       if (member.coordinator !== coordinator || member.broken) return
-      // One that it was only shown is no part of its own log, and a restart may have to ask again.
-      if (this.#heads.get(member) === head && this.#log.holdsHead(member, head))
-        this.#kept.set(member, head)
+      if (this.#heads.get(member) === head) this.#kept.set(member, head)
     })
   }
 
@@ -252,7 +251,7 @@ export class StoryRecord implements WorldWatch {
     this.#note(`${nameOf(member)} is ${stage} (${cause ?? "-"})`)
     this.tally.stage(stage, cause)
     this.tally.leader(leader)
-    this.#complain(noFalseRelogin(member, status, this.living()))
+    this.#complain(noFalseRelogin(member, status, this.living(status.epoch)))
     this.#complain(noCanary(`the status of ${nameOf(member)}`, JSON.stringify(status)))
   }
 

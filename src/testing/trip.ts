@@ -14,7 +14,7 @@ export interface RouteFaults {
   readonly refused: number
   readonly requestLost: number
   readonly replyLost: number
-  /** Requests that arrive up to {@link LATE_MS} after they left, whoever still waits. */
+  /** Requests that arrive long after they left, at most {@link LATE_MS}, whoever still waits. */
   readonly late: number
   /** How long the server thinks after it has judged, in ms. */
   readonly slowMs: number
@@ -37,6 +37,8 @@ export interface TripWorld {
   readonly server: SimulatedServer
   readonly watch: WorldWatch
   route(): RouteFaults
+  /** A late request arrives within this. */
+  readonly lateMs: number
   /** Successors on their way to a courier that waits. */
   readonly coming: Set<string>
   /** Promises have something to do: they are given the time before the world moves on. */
@@ -100,7 +102,7 @@ export class Trip {
     this.#after([POST_TIMEOUT_MS, POST_TIMEOUT_MS], () => this.#fail("response", "TIMEOUT"))
     if (random() < route.requestLost) return
     const late = random() < route.late
-    this.#inTransit(late ? [1_000, LATE_MS] : [1, 80], () => this.#arrive())
+    this.#inTransit(late ? [1_000, this.#world.lateMs] : [1, 80], () => this.#arrive())
   }
 
   /** The server judges the request whether or not anybody still waits for the answer. */

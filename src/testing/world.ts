@@ -21,7 +21,7 @@ import { namedIdentity, seededCrypto, simulatedIdentity } from "./simulated-cryp
 import { type MachineClock, Profile, type ProfileWorld } from "./simulated-member.ts"
 import { type SimulatedServer, simulatedServer } from "./simulated-server.ts"
 import type { MemoryDisk } from "./storage.ts"
-import { CLEAR, type RouteFaults } from "./trip.ts"
+import { CLEAR, LATE_MS, type RouteFaults } from "./trip.ts"
 import { BLIND, type WorldWatch } from "./watch.ts"
 
 export interface WorldOptions {
@@ -31,6 +31,8 @@ export interface WorldOptions {
   readonly learners?: number | undefined
   readonly policy: ReplayPolicy
   readonly lifetimeSeconds: number
+  /** The latest a request may arrive, in ms. @defaultValue 140_000 */
+  readonly lateMs?: number | undefined
   /** Whether the courier outlives its application, as a process of its own does. */
   readonly courierSurvives: boolean
   readonly lastResort: LastResort
@@ -124,6 +126,7 @@ class Simulation implements World, ProfileWorld {
   readonly server: SimulatedServer
   readonly members: readonly Profile[]
   readonly coming = new Set<string>()
+  readonly lateMs: number
   #route: RouteFaults = CLEAR
   #stirred = false
   #asking = 0
@@ -131,6 +134,7 @@ class Simulation implements World, ProfileWorld {
   constructor(options: WorldOptions) {
     const { random, watch = BLIND, real = true, learners = 0 } = options
     this.random = random
+    this.lateMs = options.lateMs ?? LATE_MS
     this.watch = watch
     const byId = new Map<MemberId, Profile>()
     this.network = simulatedNetwork(
