@@ -211,7 +211,7 @@ class Story implements Stage {
       await this.world.runUntil(this.#nowMs() + LOOK_MS, () => this.#failed())
       if (looks > 0 && this.#isWell() && !isOlder(this.#record.newest, atLeast)) {
         const tokens = this.world.members.map((member) => member.coordinator?.token() ?? null)
-        const wrong = sameHead(tokens, this.#record.living())
+        const wrong = sameHead(tokens, this.#record.livingHead())
         if (wrong !== null) this.#record.complain(wrong)
         return
       }
