@@ -1,5 +1,5 @@
 /**
- * `npm run simulate -- --seeds N --minutes M --from S --replay SEED --workers W --also FAULT`: many seeds of the simulated world, with
+ * `npm run simulate -- --seeds N --minutes M --from S --replay SEED --workers W`: many seeds of the simulated world, with
  * progress and what they covered. Decides how many and what is printed; a seed's story is src/testing/swarm.ts. Exits 1 on
  * a violation, after printing the seed and its trace.
  */
@@ -26,8 +26,8 @@ function integer(text: string | undefined, field: string, fallback: number): num
   process.exit(2)
 }
 
-async function replay(seed: number, also: readonly string[]): Promise<number> {
-  const report = await runSeed(seed, also)
+async function replay(seed: number): Promise<number> {
+  const report = await runSeed(seed)
   print(report.trace.join("\n"))
   const verdict = report.violations.join("; ") || "no violation"
   print(`seed=${report.seed} hash=${report.hash} ${verdict}`)
@@ -49,11 +49,9 @@ async function main(): Promise<number> {
       from: text,
       replay: text,
       workers: text,
-      also: { ...text, multiple: true },
     },
   })
-  const { also = [] } = values
-  if (values.replay !== undefined) return replay(integer(values.replay, "replay", 1), also)
+  if (values.replay !== undefined) return replay(integer(values.replay, "replay", 1))
   const timed = values.minutes !== undefined
   const startedMs = performance.now()
   let printedMs = startedMs
@@ -62,7 +60,6 @@ async function main(): Promise<number> {
     seeds: integer(values.seeds, "seeds", timed ? 1_000_000_000 : 100),
     workers: integer(values.workers, "workers", availableParallelism()),
     forMs: timed ? integer(values.minutes, "minutes", 1) * 60_000 : undefined,
-    also,
     progress: (now: Coverage) => {
       if (performance.now() - printedMs < PROGRESS_MS) return
       printedMs = performance.now()

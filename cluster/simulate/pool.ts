@@ -15,8 +15,6 @@ export interface PoolOptions {
   readonly workers: number
   /** No seed is begun after this many milliseconds. @defaultValue Infinity */
   readonly forMs?: number | undefined
-  /** Faults that are left out otherwise. @defaultValue none */
-  readonly also?: readonly string[] | undefined
   readonly progress?: ((coverage: Coverage) => void) | undefined
 }
 
@@ -61,9 +59,7 @@ class Pool {
   }
 
   async thread(): Promise<void> {
-    const worker = new Worker(new URL("worker.ts", import.meta.url), {
-      workerData: this.#options.also ?? [],
-    })
+    const worker = new Worker(new URL("worker.ts", import.meta.url))
     try {
       const failed = once(worker, "error").then(([error]) => Promise.reject(error as Error))
       await Promise.race([this.#feed(worker), failed])

@@ -1,13 +1,13 @@
 /** One thread of a simulation: runs the seeds it is given and tells what came of each. */
 
-import { parentPort, workerData } from "node:worker_threads"
+import { parentPort } from "node:worker_threads"
 
 import { runSeed } from "../../src/testing/swarm.ts"
 
 async function work(seeds: readonly number[]): Promise<void> {
   for (const seed of seeds) {
     try {
-      const report = await runSeed(seed, workerData as readonly string[])
+      const report = await runSeed(seed)
       // A trace is long, and only read when something is wrong.
       const trace = report.violations.length === 0 ? [] : report.trace
       parentPort?.postMessage({ ...report, trace })

@@ -178,7 +178,8 @@ class Network implements SimulatedNetwork {
   resume(id: MemberId): void {
     const kept = this.#suspended.get(id) ?? []
     this.#suspended.delete(id)
-    for (const deliver of kept) deliver()
+    // One by one: between two messages a process does what the first one made it promise.
+    for (const deliver of kept) this.#scheduler.schedule(this.#scheduler.nowMs, deliver)
   }
 
   setFaults(faults: NetworkFaults): void {

@@ -60,8 +60,7 @@ const SKEW_MS = 120_000
 /** Shorter than what a holder waits before it sends again. */
 const GRACE_LATE_MS = 7_000
 
-/** @param also names of acts that are left out otherwise. */
-export function drawPlan(seed: number, random: Random, also: readonly string[]): Plan {
+export function drawPlan(seed: number, random: Random): Plan {
   const [voters, learners] = pick(random, CLUSTERS)
   const [electionMs, heartbeatMs] = pick(random, PACINGS)
   // Swarm testing (Groce et al. 2012): each seed leaves many kinds of faults out, so that rare pairs meet.
@@ -85,10 +84,7 @@ export function drawPlan(seed: number, random: Random, also: readonly string[]):
       drift: skewed ? between(random, -0.0002, 0.0002) : 0,
       countsSleep: random() < 0.5,
     })),
-    acts: ACTS.filter(({ kind, name, waits }) => {
-      if (waits !== undefined) return also.includes(name)
-      return kind !== "fault" || random() < share
-    }),
+    acts: ACTS.filter(({ kind }) => kind !== "fault" || random() < share),
     restMs: pick(random, [500, 1_000, 2_000, 4_000]),
     impatient: random() < 0.3,
   }

@@ -75,6 +75,11 @@ export class StoryRecord implements WorldWatch {
     return had.findLast(([token, head]) => head.epoch === epoch && server.isCurrent(token))?.[0]
   }
 
+  /** What everybody must have in the end; with consent a pair may have lost against a sibling. */
+  livingHead(): string | undefined {
+    return this.#consented(this.newest.epoch) ? undefined : this.living()
+  }
+
   /** At the end of a story. */
   recordedIsKept(): void {
     this.#complain(recordedIsKept(this.#recorded, this.newest))
@@ -212,6 +217,8 @@ export class StoryRecord implements WorldWatch {
     const wrong = neverBack(member, this.#kept.get(member), headOf(coordinator))
     this.#complain(wrong === null ? null : `after a restart ${wrong}`)
     this.#heads.delete(member)
+    // A snapshot holds what was committed, also what an earlier run had no time to tell.
+    this.#learn(coordinator)
     coordinator.subscribe((event) => {
       // A process that died may still think.
       if (member.coordinator === coordinator) this.#hear(member, coordinator, event)
@@ -235,8 +242,7 @@ export class StoryRecord implements WorldWatch {
     }
     this.#complain(neverBack(member, this.#heads.get(member), head))
     this.#heads.set(member, head)
-    if (event.token !== null) this.#committed.set(refreshTokenOf(event.token.accessToken), head)
-    if (isOlder(this.newest, head)) this.newest = head
+    this.#learn(coordinator)
     // Without a leader it may only have been shown this pair; then a restart has to ask again.
     if (coordinator.status().leader === null) return
     const { scheduler } = this.#world
@@ -244,6 +250,13 @@ export class StoryRecord implements WorldWatch {
       if (member.coordinator !== coordinator || member.broken) return
       if (this.#heads.get(member) === head) this.#kept.set(member, head)
     })
+  }
+
+  #learn(coordinator: Coordinator): void {
+    const token = coordinator.token()
+    const head = headOf(coordinator)
+    if (token !== null) this.#committed.set(refreshTokenOf(token.accessToken), head)
+    if (isOlder(this.newest, head)) this.newest = head
   }
 
   #status(member: SimulatedMember, status: ClusterStatus): void {

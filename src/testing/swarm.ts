@@ -51,13 +51,9 @@ const RECOVERY_MS = 1_000
 const SETTLED_MS = 15_000
 const TRACE_LINES = 250
 
-/**
- * Runs one seed to its end.
- *
- * @param also names of faults that are left out otherwise, such as `clock-jump`.
- */
-export async function runSeed(seed: number, also: readonly string[] = []): Promise<SwarmReport> {
-  const story = new Story(seed, also)
+/** Runs one seed to its end. */
+export async function runSeed(seed: number): Promise<SwarmReport> {
+  const story = new Story(seed)
   await story.run()
   return story.report()
 }
@@ -75,11 +71,11 @@ class Story implements Stage {
   #calmMs = 0
   #nowMs: () => number = () => 0
 
-  constructor(seed: number, also: readonly string[]) {
+  constructor(seed: number) {
     this.#seed = seed
     const random = seededRandom(seed)
     this.random = random
-    this.#plan = drawPlan(seed, random, also)
+    this.#plan = drawPlan(seed, random)
     const { policy, lifetimeSeconds, impatient } = this.#plan
     const note = (line: string): void => this.note(line)
     this.#record = new StoryRecord(this.#plan, note)
@@ -215,7 +211,7 @@ class Story implements Stage {
       await this.world.runUntil(this.#nowMs() + LOOK_MS, () => this.#failed())
       if (looks > 0 && this.#isWell() && !isOlder(this.#record.newest, atLeast)) {
         const tokens = this.world.members.map((member) => member.coordinator?.token() ?? null)
-        const wrong = sameHead(tokens, this.#record.living())
+        const wrong = sameHead(tokens, this.#record.livingHead())
         if (wrong !== null) this.#record.complain(wrong)
         return
       }

@@ -192,6 +192,7 @@ test("a frozen process gets what was sent when it goes on", () => {
   scheduler.runFor(10_000)
   expect(messages("b")).toEqual([])
   network.resume("b")
+  scheduler.runFor(0)
 
   expect(messages("b")).toEqual(["a:1"])
 })
