@@ -11,9 +11,7 @@ import type { CauseCode } from "../oauth/types.ts"
 import type { AgentEffect, AgentInput, AgentOptions } from "./agent-types.ts"
 import { Ahead } from "./ahead.ts"
 import { Alone } from "./alone.ts"
-import { backoffMs } from "./backoff.ts"
 import { Chain } from "./chain.ts"
-import { quietUntilMs, replaceableAtMs } from "./doubt.ts"
 import { Intentions } from "./intentions.ts"
 import { OwnTurn } from "./own-turn.ts"
 import { allowsTakeover } from "./policy.ts"
@@ -29,6 +27,7 @@ import type {
   PeerMessage,
   VouchEntry,
 } from "./types.ts"
+import { Waits } from "./waits.ts"
 
 interface Demand {
   readonly epoch: Epoch
@@ -49,14 +48,13 @@ export class Agent {
   readonly #chain = new Chain()
   readonly #ahead = new Ahead()
   readonly #intentions: Intentions
+  readonly #waits: Waits
   #state: ClusterState
   #leader: MemberId | null = null
-  #openSinceMs = Infinity
   #demand: Demand | null = null
   #demandSentMs = -Infinity
   #offeredUntilMs = -Infinity
   #invited: Demand | null = null
-  #holdUntilMs = -Infinity
   #consent = false
   #caughtUp = false
   #used = false
@@ -72,6 +70,7 @@ export class Agent {
     this.#own = new OwnTurn(options.self, random)
     this.#alone = new Alone(random, now)
     this.#intentions = new Intentions(random)
+    this.#waits = new Waits(random, now)
     this.#random = random
     this.#state = state
     this.#headChanged(null)
@@ -106,12 +105,7 @@ export class Agent {
   }
 
   #heldByLog(at: Instant): number | null {
-    const { retry, pair } = this.#state
-    const byServer = retry?.notBeforeMs ?? -Infinity
-    const bySends = pair === null ? -Infinity : quietUntilMs(pair)
-    const byWall = at.now + (Math.max(byServer, bySends) - at.wall)
-    const until = Math.max(this.#holdUntilMs, byWall)
-    return until > at.now ? until : null
+    return this.#waits.heldUntil(this.#state, at)
   }
 
   step(input: AgentInput, at: Instant): readonly AgentEffect[] {
@@ -128,8 +122,8 @@ export class Agent {
       case "restored": {
         const before = this.#state
         this.#state = input.state
+        this.#waits.restored(at.now)
         this.#headChanged(before)
-        this.#openSinceMs = at.wall
         return this.#own.adopt(input.state.turn, false)
       }
       case "leader":
@@ -187,15 +181,12 @@ export class Agent {
       if (input.entry.type === "result") this.#chain.drop(input.entry)
       return
     }
+    this.#waits.applied(before, input.state, at.now)
     if (before.pair !== input.state.pair) this.#headChanged(before)
     if (input.entry.type === "turn") {
       this.#offeredUntilMs = -Infinity
       this.#invited = null
-      this.#openSinceMs = at.wall
       this.#own.adopt(input.state.turn, input.ours)
-    }
-    if (input.state.failures > before.failures) {
-      this.#holdUntilMs = at.now + backoffMs(input.state.failures, this.#random)
     }
   }
 
@@ -204,7 +195,6 @@ export class Agent {
     this.#intentions.clear()
     this.#consent = false
     this.#used = false
-    this.#holdUntilMs = -Infinity
     this.#demandSentMs = -Infinity
     this.#invited = null
     const gone = before === null || pair === null || pair.epoch !== this.#demand?.epoch
@@ -331,7 +321,8 @@ export class Agent {
   }
 
   #planOwnTurn(at: Instant): void {
-    const { turn, pair: head, provider } = this.#state
+    const { pair: head, provider } = this.#state
+    const turn = this.#waits.turn(this.#state, at)
     const policy = provider?.settings.replayPolicy ?? null
     const { lastResort, fallback } = this.#options
     const heard = this.#caughtUp && this.#leader !== null
@@ -387,6 +378,8 @@ export class Agent {
       return
     }
     if (this.#leader === null) return
+    // Whoever may hold a turn asks the log for it: of two at once the second is a no-op, and a message is saved each way.
+    if (this.#isFull(this.#self)) return this.#seize(wanted, at)
     if (this.#leader === this.#self) return this.#offer(this.#self, wanted, at)
     const due = this.#demandSentMs + DEMAND_MS
     if (due > at.now) return this.#wakeAt(due)
@@ -445,10 +438,9 @@ export class Agent {
   }
 
   #isReplaceable(at: Instant): boolean {
-    const fromMs = replaceableAtMs(this.#state, this.#openSinceMs)
-    if (fromMs === null) return false
-    if (fromMs > at.wall) this.#wakeAt(at.now + (fromMs - at.wall))
-    return fromMs <= at.wall
+    const fromMs = this.#waits.replaceableFrom(this.#state, at)
+    if (fromMs > at.now) this.#wakeAt(fromMs)
+    return fromMs <= at.now
   }
 
   #mayTake(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {

@@ -70,6 +70,10 @@ class Bench {
 }
 
 const LOGGED_IN = state(KEYS, LOGIN)
+const OWNER_ONLY: ClusterState = {
+  ...LOGGED_IN,
+  members: [...MEMBERS, member("d", "owner-only")],
+}
 const types = (effects: readonly AgentEffect[]): readonly string[] =>
   effects.map(({ type }) => type)
 
@@ -80,8 +84,15 @@ describe("a demand", () => {
     expect(bench.demand()).toEqual([{ type: "propose", key: "take 1.1.-", entry: turn("a") }])
   })
 
-  test("at a follower goes to the leader, again each second, until a turn opens", () => {
+  test("at a follower asks the log for a turn as well", () => {
     const bench = new Bench("b", LOGGED_IN)
+
+    expect(bench.demand()).toEqual([{ type: "propose", key: "take 1.1.-", entry: turn("b") }])
+    expect(bench.demand()).toEqual([])
+  })
+
+  test("at a member that may hold none goes to the leader, again each second, until a turn opens", () => {
+    const bench = new Bench("d", OWNER_ONLY)
     const message = { type: "demand", epoch: 1, generation: 1 }
 
     expect(bench.demand()).toEqual([{ type: "send", to: "a", message }])
@@ -95,7 +106,7 @@ describe("a demand", () => {
   })
 
   test("for the next generation is not held back by the last one's pace", () => {
-    const bench = new Bench("b", LOGGED_IN)
+    const bench = new Bench("d", OWNER_ONLY)
     bench.demand()
     bench.commit(result(2))
 
@@ -111,7 +122,7 @@ describe("a demand", () => {
       { type: "send", to: "c", message },
     ])
     expect(bench.demand()).toEqual([])
-    expect(types(bench.step({ type: "leader", leader: "c" }))).toEqual(["send"])
+    expect(types(bench.step({ type: "leader", leader: "c" }))).toEqual(["propose"])
   })
 
   test("for a generation that is no longer the head is dropped", () => {
