@@ -364,7 +364,8 @@ class Cluster implements Coordinator {
   // -- the agent -------------------------------------------------------------------------------------------------------
 
   #now(): Instant {
-    return { now: this.#parts.clock.nowMs(), wall: this.#server.nowMs() }
+    const { sure } = this.#server
+    return { now: this.#parts.clock.nowMs(), wall: this.#server.nowMs(), sure }
   }
 
   #decide(input: AgentInput): void {

@@ -49,6 +49,7 @@ export class ServerClock {
   #saved: Saved | null
   #source: Saved["source"] = "wall"
   #baseMs: number
+  #sure = false
   #learntAtMs = -Infinity
 
   constructor(clock: Clock, storage: Pick<Storage, "readBlob" | "writeBlob">) {
@@ -62,6 +63,7 @@ export class ServerClock {
     } else if (saved.boot !== null && saved.boot === clock.bootId()) {
       this.#source = saved.source
       this.#baseMs = saved.baseMs
+      this.#sure = true
     } else {
       // Had a machine whose clock is an hour fast to learn that anew, each of its starts would cost an early refresh. But
       // its clock may have been set right meanwhile: whoever knows better is believed.
@@ -73,6 +75,11 @@ export class ServerClock {
   /** Whether this member has it from the server itself. */
   get learnt(): boolean {
     return this.#source === "server"
+  }
+
+  /** False since the machine was started anew, until the server or a peer has told the time. */
+  get sure(): boolean {
+    return this.#sure
   }
 
   /** Epoch ms, whole. */
@@ -120,6 +127,7 @@ export class ServerClock {
     // Within the uncertainty both are right: a clock that does not move is worth more than one that is right to a second.
     if (Math.abs(baseMs - this.#baseMs) > told.uncertaintyMs) this.#baseMs = baseMs
     this.#source = "server"
+    this.#sure = true
     this.#learntAtMs = back.uptimeMs
   }
 
@@ -127,6 +135,7 @@ export class ServerClock {
   adopt(serverMs: number): boolean {
     const { uptimeMs } = this.read()
     const knows = this.learnt && uptimeMs - this.#learntAtMs < STALE_MS
+    this.#sure = true
     if (knows || Math.abs(serverMs - this.at(uptimeMs)) <= PEER_MS) return false
     this.#baseMs = serverMs - uptimeMs
     this.#source = "peer"

@@ -176,6 +176,8 @@ export type ReportEntry = Extract<LogEntry, { type: "report" }>
 export interface Instant {
   readonly now: number
   readonly wall: number
+  /** False: the machine was started anew, and nothing has told it the time but a clock that anybody may have set. */
+  readonly sure?: boolean | undefined
 }
 
 /** What every member derives from the log, and what a snapshot holds. */

@@ -62,11 +62,14 @@ export class Waits {
   heldUntil({ retry, pair }: ClusterState, at: Instant): number | null {
     const onPace = (wallMs: number): number => at.now + (wallMs - at.wall)
     const byServer = retry === null ? -Infinity : onPace(retry.notBeforeMs)
-    const bySends = pair === null ? -Infinity : onPace(quietUntilMs(pair))
+    const byHearing = this.#heard.headMs + REQUEST_LIFE_MS
+    const bySends = pair?.resent === true ? byHearing : -Infinity
+    // A machine that was started with its clock set forward would send while the earlier request is on its way.
+    const believed = pair === null || at.sure === false ? bySends : onPace(quietUntilMs(pair))
     const until = Math.max(
       this.#holdUntilMs,
       Math.min(byServer, this.#heard.failureMs + RETRY_DELAY_MS_MAX),
-      Math.min(bySends, this.#heard.headMs + REQUEST_LIFE_MS),
+      Math.min(bySends, believed),
     )
     return until > at.now ? until : null
   }
@@ -76,6 +79,8 @@ export class Waits {
     if (turn === null || turn.doubt === null) return turn
     const latest = at.wall - (at.now - this.#heard.doubtMs)
     const { sinceMs, sentAtMs } = turn.doubt
+    if (at.sure === false)
+      return { ...turn, doubt: { ...turn.doubt, sinceMs: latest, sentAtMs: null } }
     const doubt = {
       ...turn.doubt,
       sinceMs: Math.min(sinceMs, latest),
