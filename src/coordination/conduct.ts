@@ -35,7 +35,7 @@ export class Conduct {
   }
 
   perform(effect: AgentEffect): void {
-    const { attempts, crypto, decide, replica, send } = this.#parts
+    const { attempts, crypto, replica, send } = this.#parts
     switch (effect.type) {
       case "propose":
         if (effect.entry.type === "turn") return this.#takeTurn(effect.key, effect.entry)
@@ -50,11 +50,8 @@ export class Conduct {
         )
       case "spend-alone":
         return void this.#spendAlone(effect.pair, effect.consent)
-      case "vouch": {
-        const { pair } = replica.state
-        if (pair !== null && attempts.isQuiet(pair)) return this.#intend(effect.key, effect.entry)
-        return decide({ type: "settled", key: effect.key, result: "refused" })
-      }
+      case "vouch":
+        return void this.#vouch(effect.key, effect.entry)
       case "make-keys":
         return this.#intend("keys", { type: "keys", keys: nextKeys(replica.state, crypto) })
       default:
@@ -75,6 +72,20 @@ export class Conduct {
       const { results, refused } = await attempts.found()
       if (results.length > 0) decide({ type: "kept", results })
       for (const lineage of refused) decide({ type: "refused", lineage })
+    } catch (error) {
+      this.#parts.failed(error)
+    }
+  }
+
+  /** A run that has just started may hold the pair in its journal and not know it yet: then its word would be a lie. */
+  async #vouch(key: string, entry: LogEntry): Promise<void> {
+    const { attempts, decide, replica } = this.#parts
+    try {
+      const { results } = await attempts.found()
+      const { pair } = replica.state
+      const follows = results.some((result) => result.pair.parent === pair?.lineage)
+      if (pair !== null && !follows && attempts.isQuiet(pair)) return this.#intend(key, entry)
+      decide({ type: "settled", key, result: "refused" })
     } catch (error) {
       this.#parts.failed(error)
     }

@@ -94,12 +94,15 @@ function hopeless({ state, quorum, settled, stopped }: StageView): StageOf | nul
 }
 
 /** Something is wrong that nobody needs to see yet. */
-function trouble({ state, quorum, stopped }: StageView): StageCause {
+function trouble(view: StageView): StageCause {
+  const { state, quorum, stopped } = view
   if (stopped) return "store_failed"
   if (state.turn?.doubt != null) return "in_doubt"
   if (state.refused !== null) return "spent_elsewhere"
   if (state.misconfigured !== null) return state.misconfigured.cause
-  return quorum ? state.lastFailure : "no_quorum"
+  if (!quorum) return "no_quorum"
+  // A failure is history once nobody tries again: the next use begins anew.
+  return view.demanding || view.heldUntilMs !== null ? state.lastFailure : null
 }
 
 function unusable(view: StageView, endsMs: number): StageOf {

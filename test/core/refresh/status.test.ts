@@ -69,7 +69,13 @@ describe("with a valid token a person sees nothing", () => {
       "ready invalid_client",
     ],
     ["spent elsewhere", refused(state(LOGIN)), {}, "ready spent_elsewhere"],
-    ["after a failure", state(LOGIN, turn(), report(2, UNSPENT)), {}, "ready ECONNREFUSED"],
+    [
+      "after a failure, while somebody waits for the next attempt",
+      state(LOGIN, turn(), report(2, UNSPENT)),
+      { demanding: true },
+      "ready ECONNREFUSED",
+    ],
+    ["after a failure that is history", state(LOGIN, turn(), report(2, UNSPENT)), {}, "ready"],
     [
       "in the attempt after a failure",
       state(LOGIN, turn(), report(2, UNSPENT), turn()),

@@ -21,7 +21,7 @@ test(
 
     const runs = await Promise.all(Array.from({ length: CLIS }, () => one.run("token")))
 
-    expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0))
+    expect(runs.filter(({ code }) => code !== 0)).toEqual([])
     expect(new Set(runs.map(({ stdout }) => stdout)).size).toBe(1)
     expect(one.server.counters()).toMatchObject({ posts: 1, refreshes: 1, tokensSentTwice: 0 })
   },
