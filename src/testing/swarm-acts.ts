@@ -144,7 +144,7 @@ const CLOCKS: readonly Act[] = [
     const ms = (story.random() < 0.5 ? 1 : -1) * FOUR_HOURS_MS
     story.note(`the clock of ${nameOf(member)} jumps by ${ms} ms`)
     member.jumpClock(ms)
-    story.later(between(story.random, 5_000, 120_000), () => member.jumpClock(-ms))
+    story.later(between(story.random, 5_000, 120_000), () => member.rightClock())
   }),
 ]
 

@@ -50,6 +50,8 @@ const RECOVERY_MS = 1_000
 /** A leader has been found this long after the last fault. */
 const SETTLED_MS = 15_000
 const TRACE_LINES = 250
+/** What a member with a valid token may not say in the end; that an attempt failed before it got no chance to try again is none. */
+const TROUBLES: readonly string[] = ["no_quorum", "in_doubt", "store_failed", "spent_elsewhere"]
 
 /** Runs one seed to its end. */
 export async function runSeed(seed: number): Promise<SwarmReport> {
@@ -191,9 +193,7 @@ class Story implements Stage {
       member.dieAtSend(Infinity)
       member.dieInNextPost(() => {}, 0)
       member.wake()
-      member.jumpClock(
-        Math.round((this.#plan.clocks[member.at]?.skewMs ?? 0) - member.clockErrorMs),
-      )
+      member.rightClock()
     }
   }
 
@@ -264,8 +264,9 @@ class Story implements Stage {
       const { stage, cause, leader, holder, role } = status
       const here = !isOlder(status, this.#record.newest)
       // A lone voter does not tell its learners that it lives while they lack nothing.
-      const calm = cause === null || (cause === "no_quorum" && role === "learner")
-      return stage === "ready" && calm && here && leader !== null && holder === null
+      const trouble =
+        TROUBLES.includes(cause ?? "") && !(cause === "no_quorum" && role === "learner")
+      return stage === "ready" && !trouble && here && leader !== null && holder === null
     })
   }
 }
