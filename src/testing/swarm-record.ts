@@ -250,7 +250,8 @@ export class StoryRecord implements WorldWatch {
     if (coordinator.status().leader === null) return
     const { scheduler } = this.#world
     scheduler.schedule(scheduler.nowMs + KEPT_AFTER_MS, () => {
-      if (this.#living.get(member) !== coordinator || member.broken) return
+      // Asleep it tidies nothing.
+      if (member.coordinator !== coordinator || member.broken) return
       if (this.#heads.get(member) === head) this.#kept.set(member, head)
     })
   }

@@ -64,6 +64,7 @@ class Story implements Stage {
   readonly random: Random
   readonly world: World
   readonly people: People
+  readonly machinesDie: boolean
   chaos = true
   readonly #plan: Plan
   readonly #seed: number
@@ -79,6 +80,7 @@ class Story implements Stage {
     this.random = random
     this.#plan = drawPlan(seed, random)
     const { policy, lifetimeSeconds, impatient } = this.#plan
+    this.machinesDie = this.#plan.machinesDie
     const note = (line: string): void => this.note(line)
     this.#record = new StoryRecord(this.#plan, note)
     this.world = simulatedWorld({ ...this.#plan, random, watch: this.#record })
@@ -223,7 +225,7 @@ class Story implements Stage {
     if (this.#failed()) return
     const stages = this.world.members.map((member) => {
       const status = member.coordinator?.status()
-      return `${nameOf(member)} ${status?.stage} (${status?.cause}) ${status?.epoch}.${status?.generation}`
+      return `${nameOf(member)} ${status?.stage} (${status?.cause}) ${status?.epoch}.${status?.generation} next ${status?.nextAttemptAtMs}, its clock ${member.wallMs()}`
     })
     this.#record.complain(`not well ${when}: ${stages.join(", ")}`)
   }
