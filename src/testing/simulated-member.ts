@@ -176,6 +176,8 @@ export class Profile implements SimulatedMember {
     this.#endCourier(false)
     this.#bootedAtMs = this.#world.scheduler.nowMs
     this.disk.crash()
+    // Whoever boots asks for the time.
+    this.rightClock()
     this.#waking.length = 0
     this.#asleep = false
     this.#world.network.resume(this.id)
@@ -204,6 +206,10 @@ export class Profile implements SimulatedMember {
   jumpClock(ms: number): void {
     this.#skewMs += ms
     this.#host?.clock.jumpWall(ms)
+  }
+
+  rightClock(): void {
+    this.jumpClock(this.#parts.clock.skewMs - this.#skewMs)
   }
 
   dieAtSend(nth: number): void {

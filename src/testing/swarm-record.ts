@@ -56,6 +56,7 @@ export class StoryRecord implements WorldWatch {
   #recorded: Recorded[] = []
   readonly #committed = new Map<string, Head>()
   readonly #consents = new Set<number>()
+  readonly #living = new Map<SimulatedMember, Coordinator>()
   readonly #heads = new Map<SimulatedMember, Head>()
   /** Heads that a restart must know. */
   readonly #kept = new Map<SimulatedMember, Head>()
@@ -219,13 +220,15 @@ export class StoryRecord implements WorldWatch {
     this.#heads.delete(member)
     // A snapshot holds what was committed, also what an earlier run had no time to tell.
     this.#learn(coordinator)
+    this.#living.set(member, coordinator)
     coordinator.subscribe((event) => {
-      // A process that died may still think.
-      if (member.coordinator === coordinator) this.#hear(member, coordinator, event)
+      // A process that died may still think; one that sleeps comes to the end of its thought.
+      if (this.#living.get(member) === coordinator) this.#hear(member, coordinator, event)
     })
   }
 
   died(member: SimulatedMember): void {
+    this.#living.delete(member)
     this.#heads.delete(member)
   }
 
@@ -247,6 +250,7 @@ export class StoryRecord implements WorldWatch {
     if (coordinator.status().leader === null) return
     const { scheduler } = this.#world
     scheduler.schedule(scheduler.nowMs + KEPT_AFTER_MS, () => {
+      // Asleep it tidies nothing.
       if (member.coordinator !== coordinator || member.broken) return
       if (this.#heads.get(member) === head) this.#kept.set(member, head)
     })

@@ -50,6 +50,8 @@ const RECOVERY_MS = 1_000
 /** A leader has been found this long after the last fault. */
 const SETTLED_MS = 15_000
 const TRACE_LINES = 250
+/** What a member with a valid token may not say in the end; that an attempt failed before it got no chance to try again is none. */
+const TROUBLES: readonly string[] = ["no_quorum", "in_doubt", "store_failed", "spent_elsewhere"]
 
 /** Runs one seed to its end. */
 export async function runSeed(seed: number): Promise<SwarmReport> {
@@ -62,6 +64,7 @@ class Story implements Stage {
   readonly random: Random
   readonly world: World
   readonly people: People
+  readonly machinesDie: boolean
   chaos = true
   readonly #plan: Plan
   readonly #seed: number
@@ -77,6 +80,7 @@ class Story implements Stage {
     this.random = random
     this.#plan = drawPlan(seed, random)
     const { policy, lifetimeSeconds, impatient } = this.#plan
+    this.machinesDie = this.#plan.machinesDie
     const note = (line: string): void => this.note(line)
     this.#record = new StoryRecord(this.#plan, note)
     this.world = simulatedWorld({ ...this.#plan, random, watch: this.#record })
@@ -191,9 +195,7 @@ class Story implements Stage {
       member.dieAtSend(Infinity)
       member.dieInNextPost(() => {}, 0)
       member.wake()
-      member.jumpClock(
-        Math.round((this.#plan.clocks[member.at]?.skewMs ?? 0) - member.clockErrorMs),
-      )
+      member.rightClock()
     }
   }
 
@@ -223,7 +225,7 @@ class Story implements Stage {
     if (this.#failed()) return
     const stages = this.world.members.map((member) => {
       const status = member.coordinator?.status()
-      return `${nameOf(member)} ${status?.stage} (${status?.cause}) ${status?.epoch}.${status?.generation}`
+      return `${nameOf(member)} ${status?.stage} (${status?.cause}) ${status?.epoch}.${status?.generation} next ${status?.nextAttemptAtMs}, its clock ${member.wallMs()}`
     })
     this.#record.complain(`not well ${when}: ${stages.join(", ")}`)
   }
@@ -264,8 +266,9 @@ class Story implements Stage {
       const { stage, cause, leader, holder, role } = status
       const here = !isOlder(status, this.#record.newest)
       // A lone voter does not tell its learners that it lives while they lack nothing.
-      const calm = cause === null || (cause === "no_quorum" && role === "learner")
-      return stage === "ready" && calm && here && leader !== null && holder === null
+      const trouble =
+        TROUBLES.includes(cause ?? "") && !(cause === "no_quorum" && role === "learner")
+      return stage === "ready" && !trouble && here && leader !== null && holder === null
     })
   }
 }

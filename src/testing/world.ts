@@ -76,8 +76,9 @@ export interface SimulatedMember {
   /** The machine sleeps and wakes. */
   sleep(): void
   wake(): void
-  /** The wall clock is set forward or back. */
+  /** The wall clock is set forward or back, and to what it was at first; a machine that dies boots with that. */
   jumpClock(ms: number): void
+  rightClock(): void
   /** `die` is called this long after the next request begins, unless that is over by then. */
   dieInNextPost(die: () => void, afterMs: number): void
   /** The application dies right behind its `nth` message from now. */
