@@ -132,7 +132,7 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
   ),
   broken(
     "a suspect vouches without a look at its courier",
-    ["S2", 13],
+    ["S2", 15],
     { partition: 1 },
     { policy: "reject", alone: "anybody", resend: "any", vouches: "at-once" },
   ),
