@@ -56,6 +56,24 @@ describe("§5.3 a log", () => {
   })
 })
 
+describe("§7 behind a snapshot a log", () => {
+  test("is compacted again, and keeps what is later", () => {
+    const mine = behindSnapshot()
+
+    mine.compact(snapshotAt(5, 3))
+
+    expect([mine.lastIndex, mine.termAt(4), mine.slice(6, 6)]).toEqual([6, null, [entry(6, 3)]])
+  })
+
+  test("is cut where it is told", () => {
+    const mine = behindSnapshot()
+
+    mine.truncate(5)
+
+    expect([mine.lastIndex, mine.lastTerm]).toEqual([4, 2])
+  })
+})
+
 describe("nobody may ask a log", () => {
   test.for<readonly [string, (mine: RaftLog) => unknown, RegExp]>([
     ["for an entry that was compacted away", (mine) => mine.slice(3, 4), /slice outside/],
@@ -89,6 +107,12 @@ describe("§7 and dissertation §4.1: the configuration of a log", () => {
     expect(before).toEqual(["ab", "abc", "abc", "abcd", "abcd"].map(members))
     expect(compacted).toEqual([members("abcd"), 4, members("abc")])
     expect(cut).toEqual([members("abc"), 3])
+  })
+
+  test("may begin with any electorate where nobody knew one before (a joiner's disk)", () => {
+    const joiner = new RaftLog(snapshotAt(0, 0, ""), [configEntry(1, 1, "abc")])
+
+    expect(joiner.hasLegalSteps()).toBe(true)
   })
 
   test("is the snapshot's once a foreign snapshot replaced the log", () => {

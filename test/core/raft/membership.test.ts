@@ -269,6 +269,16 @@ describe("a removed leader", () => {
     expect(bench.nextWakeAt).toBeNull()
   })
 
+  test("goes on asking for its removal, though the voter that stays is called unreachable", () => {
+    const bench = settledLeader("ab")
+    bench.step({ type: "peer", id: "b", up: false })
+
+    change(bench, "b")
+    const asked = bench.wake().send
+
+    expect(asked).toMatchObject([{ to: "b", message: { type: "append" } }])
+  })
+
   test("starts nothing new before it goes", () => {
     const bench = settledLeader("abc")
     change(bench, "bc")

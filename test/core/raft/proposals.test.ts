@@ -111,8 +111,14 @@ describe("through a follower", () => {
     bench.hear("b", { type: "forward-response", term: 1, id: "y", accepted: true })
     bench.hear("b", { type: "forward-response", term: 1, id: "y", accepted: false })
     bench.hear("b", { type: "forward-response", term: 1, id: "never", accepted: false })
+    const soon = bench.settled.length
+    bench.wake(bench.now + 4 * ELECTION_MS)
 
-    expect(bench.settled).toEqual([{ id: "x", result: "refused", index: null }])
+    expect(soon).toBe(1)
+    expect(bench.settled).toEqual([
+      { id: "x", result: "refused", index: null },
+      { id: "y", result: "unknown", index: null },
+    ])
   })
 
   test("without an answer it is unknown after three election time-outs, which also wake the node", () => {

@@ -254,21 +254,6 @@ describe("the leader", () => {
     expect(effects.send).toMatchObject([{ to: "b", message: { entries: [{ id: "x" }] } }])
   })
 
-  test("no notice names an entry that was compacted away meanwhile", () => {
-    const bench = leaderOver([])
-    bench.propose("x")
-    bench.ack("b", 1)
-    bench.ack("b", 2)
-    bench.step({ type: "compact", index: 2, data: new Uint8Array() })
-    bench.propose("y")
-    bench.take()
-
-    bench.ack("b", 3)
-
-    expect(bench.status).toMatchObject({ commit: 3, snapshotIndex: 2 })
-    expect(bench.take().filter(({ to }) => to === "c")).toEqual([])
-  })
-
   test("a notice to a peer that never got the entries is refused, and the refusal changes nothing", () => {
     const bench = leaderOver([])
     bench.propose("x")

@@ -199,6 +199,20 @@ describe("§7 a follower with a snapshot", () => {
     expect(bench.applied).toEqual([entry(5, 4)])
   })
 
+  test("does not count the old log's entries as saved in place of those behind the snapshot", () => {
+    const bench = follower([1, 1, 1, 1, 1])
+    bench.sync = false
+    bench.hear("b", { type: "snapshot", term: 4, snapshot: snapshotAt(3, 3) })
+    const entries = [entry(4, 4), entry(5, 4)]
+    bench.hear("b", appendOf(4, { prevIndex: 3, prevTerm: 3, entries, commit: 5 }))
+
+    bench.flush(1)
+    const unsaved = bench.status.applied
+    bench.flush()
+
+    expect([unsaved, bench.status.applied]).toEqual([3, 5])
+  })
+
   test("keeps its log, and its tail, when the snapshot's last entry is in it", () => {
     const bench = follower([1, 1, 2, 2])
 
