@@ -321,6 +321,8 @@ class Cluster implements Coordinator {
     this.#head = head
     this.#announce()
     this.#untidy = true
+    // Also for a token that was announced before the log had it.
+    this.#tidyLater()
   }
 
   #tidyLater(): void {

@@ -134,7 +134,7 @@ export class Profile implements SimulatedMember {
       random,
       storage: this.#watched(this.disk.openStorage(), life),
       transport: this.#counted(network.transport(this.id), life),
-      courier: this.#courier(clock),
+      courier: this.#courier(clock, life),
       endpoint: () => endpoint,
       crypto,
       identity,
@@ -269,7 +269,7 @@ export class Profile implements SimulatedMember {
     }
   }
 
-  #courier(clock: MemberClock): Courier {
+  #courier(clock: MemberClock, life: object): Courier {
     const { watch } = this.#world
     let sending: Sending | null = null
     let lost = false
@@ -286,12 +286,15 @@ export class Profile implements SimulatedMember {
       clock,
     })
     const stirred = <T>(work: () => T): T => {
+      // What a dead application still thinks of never happens.
+      if (this.#life !== life) throw new SimulatedCrash("another life")
       this.#world.stir()
       return work()
     }
     return {
       dial: (url) => inner.dial(url),
       carry: async (key, request) => {
+        if (this.#life !== life) throw new SimulatedCrash("another life")
         sending = { member: this, key, refreshToken: request.body }
         lost = false
         watch.carries(sending)

@@ -88,8 +88,10 @@ class Account {
     return this
   }
 
-  reboot(member: SimulatedMember): void {
+  /** `skewMs`: its clock is as wrong after the start as before. */
+  reboot(member: SimulatedMember, skewMs: number): void {
     member.crashMachine()
+    member.jumpClock(skewMs)
     this.#bootedMs.set(member, this.nowMs)
     member.start()
   }
@@ -163,7 +165,7 @@ describe("a clock that is wrong by an hour", () => {
       await account.run(LIFE)
 
       for (let round = 0; round < 12; round += 1) {
-        account.reboot(account.member(0))
+        account.reboot(account.member(0), skew)
         await account.run(0.7 * LIFE)
       }
 

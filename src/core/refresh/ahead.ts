@@ -24,9 +24,10 @@ export class Ahead {
   update(head: Pair | null, chain: Chain, alone: boolean): void {
     if (this.#shown !== null && !isNewer(this.#shown.pair, head)) this.#shown = null
     const tail = chain.tail(head)
-    const shown = this.#shown
+    // Whoever is alone may refresh a pair that it was only shown.
+    const shown = this.#shown === null ? null : (chain.tail(this.#shown.pair) ?? this.#shown)
     // Also one that was shown: the leader that is heard again may not have told this member's log of it yet.
-    const mayUse = alone || (shown !== null && this.#inUse === shown)
+    const mayUse = alone || (shown !== null && this.#inUse?.pair.lineage === shown.pair.lineage)
     if (mayUse && shown !== null && isNewer(shown.pair, tail?.pair ?? head)) {
       this.#inUse = shown
       return
