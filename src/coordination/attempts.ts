@@ -83,9 +83,9 @@ export class Attempts {
   }
 
   /** Notes that a turn for the head is about to be asked for: so the journal can be written. @throws QuorateError kind `store`. */
-  intend(): void {
+  intend(proposal: string): void {
     const { pair } = this.#parts.replica.state
-    if (pair !== null) this.#parts.courier.intend(pair.lineage)
+    if (pair !== null) this.#parts.courier.intend(pair.lineage, proposal)
   }
 
   /** Prepares the request for the head, and connects, while the log agrees on the turn. Sends nothing. */
@@ -188,7 +188,7 @@ export class Attempts {
     // From the newest down: an attempt that did not leave says nothing of the one before it.
     for (let attempt = Math.max(1, this.#latest(head, turn)); attempt >= 1; attempt -= 1) {
       const key = keyOf(head, turn.number, attempt)
-      const judgement = courier.judge(key)
+      const judgement = courier.judge(key, turn.proposal)
       if (judgement.type === "busy") return "busy"
       const { record } = judgement
       if (record.type === "sending") {

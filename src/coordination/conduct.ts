@@ -93,14 +93,17 @@ export class Conduct {
 
   #takeTurn(key: string, entry: LogEntry): void {
     const { attempts, replica } = this.#parts
-    attempts.intend()
-    this.#intend(key, entry)
+    this.#intend(key, entry, (id) => attempts.intend(id))
     // While the others write the turn down. A lone voter has applied it by now, and carries already.
     if (replica.state.turn === null) attempts.warm()
   }
 
-  #intend(key: string, entry: LogEntry): void {
-    this.#parts.propose(entry, (id) => this.#intentions.set(id, key))
+  /** `before`: what must be done under the proposal's name before it leaves. */
+  #intend(key: string, entry: LogEntry, before: (id: string) => void = () => {}): void {
+    this.#parts.propose(entry, (id) => {
+      before(id)
+      this.#intentions.set(id, key)
+    })
   }
 
   async #attempt(turn: Turn, work: (turn: Turn) => Promise<Attempted>): Promise<void> {

@@ -99,7 +99,11 @@ export class Replica {
   apply(raw: AppEntry): Applied | null {
     const { entry, signed } = this.read(raw)
     if (entry === null) return null
-    const { state, verdict } = fold(this.#state, entry, { index: raw.index, signed })
+    const { state, verdict } = fold(this.#state, entry, {
+      index: raw.index,
+      proposal: raw.id,
+      signed,
+    })
     this.#become(state)
     return { entry, verdict }
   }

@@ -65,17 +65,16 @@ class InlineCourier implements Courier {
     }
   }
 
-  intend(parent: Lineage): void {
-    const { journal } = this.#parts
-    if (!journal.intends(parent)) journal.intend(parent)
+  intend(parent: Lineage, proposal: string): void {
+    this.#parts.journal.intend(parent, proposal)
   }
 
-  judge(key: AttemptKey): Judgement {
+  judge(key: AttemptKey, proposal: string): Judgement {
     const { journal, lock } = this.#parts
     if (!this.#acquire()) return { type: "busy" }
     try {
       // A restored backup has forgotten what it sent: without its note an attempt without a row proves nothing.
-      if (key.attempt === 1 && !journal.intends(key.parent)) journal.claim(key)
+      if (key.attempt === 1 && !journal.intends(key.parent, proposal)) journal.claim(key)
       // Fencing first: a courier that wakes late must find the row, before anybody concludes that it never sent.
       const fenced = journal.void(key)
       return { type: "judged", record: fenced ? { type: "none" } : journal.read(key) }

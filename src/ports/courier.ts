@@ -23,12 +23,14 @@ export interface Courier {
   /** Carries the request once. Resolves always; outlives its caller's interest. */
   carry(key: AttemptKey, request: PreparedRequest): Promise<CarryResult>
   /** Notes, durably, that a turn for this token is about to be asked for. @throws QuorateError kind `store`. */
-  intend(parent: Lineage): void
+  intend(parent: Lineage, proposal: string): void
   /**
    * Takes the lock, reads, fences an attempt without a row, and lets go. A first attempt that this disk never intended was
    * made by a later state of it: it is claimed, so that nobody sends it, and told as `sending`.
+   *
+   * @param proposal what opened the turn.
    */
-  judge(key: AttemptKey): Judgement
+  judge(key: AttemptKey, proposal: string): Judgement
   /** In how many attempts this token may have been sent; null: a courier holds the lock. */
   sends(token: TokenKey): number | null
   /** The highest attempt of the turn that has a record; 0: none. */

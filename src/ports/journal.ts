@@ -9,12 +9,12 @@ import type { AttemptKey, AttemptRecord, Lineage, TokenKey } from "../core/refre
 export interface Journal {
   read(key: AttemptKey): AttemptRecord
   /**
-   * Notes that a turn for this token is about to be asked for. Spent by the next `claim` or `void` for the token, so that a
+   * Notes that a turn for this token is about to be asked for under this name. Spent by the next `claim` or `void` for the token, so that a
    * turn that is found without note and row was asked for by a later state of this disk than the one at hand.
    */
-  intend(parent: Lineage): void
+  intend(parent: Lineage, proposal: string): void
   /** The note of `intend` stands. */
-  intends(parent: Lineage): boolean
+  intends(parent: Lineage, proposal: string): boolean
   /** In how many attempts this token may have been sent: those that are claimed, answered or settled. */
   sends(token: TokenKey): number
   /** The highest attempt of the turn that has a row; 0: none. */

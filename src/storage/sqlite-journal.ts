@@ -23,7 +23,8 @@ const FORMAT: StoreFormat = {
     CREATE TABLE attempt (epoch INTEGER NOT NULL, generation INTEGER NOT NULL, parent TEXT NOT NULL,
       turn INTEGER NOT NULL, attempt INTEGER NOT NULL, phase TEXT NOT NULL, sealed BLOB, at_ms INTEGER NOT NULL,
       PRIMARY KEY (epoch, generation, parent, turn, attempt)) STRICT;
-    CREATE TABLE intent (parent TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;`,
+    CREATE TABLE intent (parent TEXT NOT NULL, proposal TEXT NOT NULL, at_ms INTEGER NOT NULL,
+      PRIMARY KEY (parent, proposal)) STRICT;`,
 }
 
 /** Longer than any courier lives: its go is refused after 5 s, its request ends after 120 s. */
@@ -57,14 +58,17 @@ export function sqliteJournal(path: string, nowMs: () => number = Date.now): Jou
 
   return {
     read: (key) => read(key, recordOf),
-    intend: (parent) =>
+    intend: (parent, proposal) =>
       file.transaction((db) => {
-        db.prepare("INSERT OR REPLACE INTO intent (parent, at_ms) VALUES (?, ?)").run(
-          parent,
-          nowMs(),
-        )
+        const sql = "INSERT OR REPLACE INTO intent (parent, proposal, at_ms) VALUES (?, ?, ?)"
+        db.prepare(sql).run(parent, proposal, nowMs())
       }),
-    intends: (parent) => count("SELECT COUNT(*) AS n FROM intent WHERE parent = ?", parent) > 0,
+    intends: (parent, proposal) =>
+      count(
+        "SELECT COUNT(*) AS n FROM intent WHERE parent = ? AND proposal = ?",
+        parent,
+        proposal,
+      ) > 0,
     sends: ({ epoch, generation, parent }) =>
       count(
         `SELECT COUNT(*) AS n FROM attempt

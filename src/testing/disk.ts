@@ -25,8 +25,8 @@ export interface DiskImage {
   readonly persisted: Persisted | null
   readonly blobs: ReadonlyMap<BlobName, Uint8Array>
   readonly attempts: ReadonlyMap<string, MemoryAttempt>
-  /** Tokens for which a turn was about to be asked for. */
-  readonly intents: ReadonlySet<string>
+  /** Tokens for which a turn was about to be asked for, with the names of the proposals. */
+  readonly intents: ReadonlyMap<string, readonly string[]>
 }
 
 /** One atomic step of the disk. */
@@ -35,13 +35,13 @@ export type DiskOperation =
   | { readonly type: "commit"; readonly write: Write }
   | { readonly type: "blob"; readonly name: BlobName; readonly bytes: Uint8Array }
   | { readonly type: "row"; readonly row: MemoryAttempt }
-  | { readonly type: "intent"; readonly parent: string }
+  | { readonly type: "intent"; readonly parent: string; readonly proposal: string }
 
 export const EMPTY: DiskImage = {
   persisted: null,
   blobs: new Map(),
   attempts: new Map(),
-  intents: new Set(),
+  intents: new Map(),
 }
 
 /** Bytes of payload in one frame: small, so that a torn commit usually has whole frames in it. */
@@ -74,12 +74,15 @@ export function perform(content: DiskImage, operation: DiskOperation): DiskImage
       const attempts = new Map(content.attempts).set(nameOf(key), row)
       // A new row uses the intent up.
       const isNew = !content.attempts.has(nameOf(key))
-      const intents = new Set(content.intents)
+      const intents = new Map(content.intents)
       if (isNew) intents.delete(key.parent)
       return { ...content, attempts, intents }
     }
-    case "intent":
-      return { ...content, intents: new Set(content.intents).add(operation.parent) }
+    case "intent": {
+      const { parent, proposal } = operation
+      const noted = [...(content.intents.get(parent) ?? []), proposal]
+      return { ...content, intents: new Map(content.intents).set(parent, noted) }
+    }
     default:
       return operation satisfies never
   }

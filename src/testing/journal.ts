@@ -20,10 +20,10 @@ export function memoryJournalOn(disk: DiskPort, handle: Handle): Journal {
     return true
   }
   return {
-    intend: (parent) => disk.operate(handle, { type: "intent", parent }),
-    intends: (parent) => {
+    intend: (parent, proposal) => disk.operate(handle, { type: "intent", parent, proposal }),
+    intends: (parent, proposal) => {
       disk.check(handle)
-      return disk.content.intents.has(parent)
+      return disk.content.intents.get(parent)?.includes(proposal) === true
     },
     sends: (token) => {
       disk.check(handle)

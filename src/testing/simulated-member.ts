@@ -302,8 +302,8 @@ export class Profile implements SimulatedMember {
         // It died at its record: its application hears the pipe close, and no answer.
         return lost ? { type: "in-doubt", cause: "courier_died" } : result
       },
-      intend: (parent) => inner.intend(parent),
-      judge: (key) => stirred(() => inner.judge(key)),
+      intend: (parent, proposal) => inner.intend(parent, proposal),
+      judge: (key, proposal) => stirred(() => inner.judge(key, proposal)),
       sends: (token) => inner.sends(token),
       latest: (turn) => inner.latest(turn),
       kept: () => stirred(() => inner.kept()),
@@ -338,7 +338,7 @@ export class Profile implements SimulatedMember {
         const sending = sendingOf()
         if (sending !== null) watch.recorded(sending, trip.answer ?? { type: "no-answer" })
       },
-      intend: (parent) => asHost(() => hosts.intend(parent)),
+      intend: (parent, proposal) => asHost(() => hosts.intend(parent, proposal)),
       void: (key) => asHost(() => hosts.void(key)),
       settle: (key) => asHost(() => hosts.settle(key)),
     }

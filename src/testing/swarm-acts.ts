@@ -22,8 +22,6 @@ export interface Stage {
   /** Faults may still happen. */
   readonly chaos: boolean
   note(line: string): void
-  /** False: the clocks jump, and no machine may boot with a time that nobody can check. */
-  readonly machinesDie: boolean
   /** Anybody. */
   member(): SimulatedMember
   /** Does it after `ms`, unless the faults are over by then. */
@@ -82,7 +80,7 @@ const PROCESSES: readonly Act[] = [
         story.note(`the ${who} of ${nameOf(member)} dies`)
         story.struck(`${who}-in-post`)
         if (who === "courier") return member.crashCourier()
-        if (who === "machine" && story.machinesDie) member.crashMachine()
+        if (who === "machine") member.crashMachine()
         else member.crash()
         story.later(between(story.random, 100, 60_000), () => member.start())
       },
@@ -120,7 +118,7 @@ const DISKS: readonly Act[] = [
     member.disk.plan(1 + below(story.random, 8), death)
     story.later(between(story.random, 5_000, 30_000), () => {
       // Whether the machine went with it decides what an unsynced write is worth.
-      if (!member.running && story.machinesDie && story.random() < 0.5) member.crashMachine()
+      if (!member.running && story.random() < 0.5) member.crashMachine()
       member.start()
     })
   }),

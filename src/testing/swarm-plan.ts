@@ -24,7 +24,6 @@ export interface Plan {
   readonly real: boolean
   readonly clocks: readonly MachineClock[]
   readonly acts: readonly Act[]
-  readonly machinesDie: boolean
   /** Mean time between two acts, in ms. */
   readonly restMs: number
   /** Somebody logs in again as soon as the token is of no use, whatever the cluster still tries. */
@@ -58,8 +57,6 @@ const PACINGS: readonly (readonly [electionMs: number, heartbeatMs: number])[] =
 /** One seed in so many runs with real keys. */
 const REAL_EVERY = 20
 const SKEW_MS = 120_000
-/** Acts after which a machine boots: all it has then is its clock, and what it learnt of it before. */
-const BOOTS: ReadonlySet<string> = new Set(["machine", "rollback", "rollback-in-turn"])
 /** Shorter than what a holder waits before it sends again. */
 const GRACE_LATE_MS = 7_000
 
@@ -71,7 +68,6 @@ export function drawPlan(seed: number, random: Random): Plan {
   const skewed = random() < 0.3
   const policy = random() < 0.5 ? STRICT : pick(random, POLICIES)
   const drawn = ACTS.filter(({ kind }) => kind !== "fault" || random() < share)
-  const machinesDie = !drawn.some(({ name }) => name === "clock-jump")
   return {
     voters,
     learners,
@@ -89,8 +85,7 @@ export function drawPlan(seed: number, random: Random): Plan {
       drift: skewed ? between(random, -0.0002, 0.0002) : 0,
       countsSleep: random() < 0.5,
     })),
-    acts: machinesDie ? drawn : drawn.filter(({ name }) => !BOOTS.has(name)),
-    machinesDie,
+    acts: drawn,
     restMs: pick(random, [500, 1_000, 2_000, 4_000]),
     impatient: random() < 0.3,
   }

@@ -64,7 +64,6 @@ class Story implements Stage {
   readonly random: Random
   readonly world: World
   readonly people: People
-  readonly machinesDie: boolean
   chaos = true
   readonly #plan: Plan
   readonly #seed: number
@@ -80,7 +79,6 @@ class Story implements Stage {
     this.random = random
     this.#plan = drawPlan(seed, random)
     const { policy, lifetimeSeconds, impatient } = this.#plan
-    this.machinesDie = this.#plan.machinesDie
     const note = (line: string): void => this.note(line)
     this.#record = new StoryRecord(this.#plan, note)
     this.world = simulatedWorld({ ...this.#plan, random, watch: this.#record })

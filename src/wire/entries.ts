@@ -151,6 +151,7 @@ const turn: z.ZodType<Turn> = z.strictObject({
   epoch: count,
   generation: count,
   holder: id,
+  proposal: z.string().max(128),
   replaces: count.nullable(),
   doubt: z
     .strictObject({

@@ -89,9 +89,12 @@ test("the same attempt is carried once", async () => {
 
 test("a voided attempt never leaves, however late its courier wakes", async () => {
   const disk = memoryDisk()
-  courier(answers, disk).intend(KEY.parent)
+  courier(answers, disk).intend(KEY.parent, "run.1")
 
-  expect(courier(answers, disk).judge(KEY)).toEqual({ type: "judged", record: { type: "none" } })
+  expect(courier(answers, disk).judge(KEY, "run.1")).toEqual({
+    type: "judged",
+    record: { type: "none" },
+  })
 
   expect(await courier(answers, disk).carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
 })
@@ -100,12 +103,12 @@ test("an attempt that this disk never intended may have been sent by a later sta
   const disk = memoryDisk()
   const backup = disk.image()
   const one = courier(answers, disk)
-  one.intend(KEY.parent)
+  one.intend(KEY.parent, "run.1")
   await one.carry(KEY, REQUEST)
   disk.restore(backup)
   const restored = courier(answers, disk)
 
-  expect(restored.judge(KEY)).toEqual({ type: "judged", record: { type: "sending" } })
+  expect(restored.judge(KEY, "run.1")).toEqual({ type: "judged", record: { type: "sending" } })
   expect(await restored.carry(KEY, REQUEST)).toMatchObject({ type: "unsent" })
 })
 
@@ -134,10 +137,10 @@ test("while an answer may come nobody judges", async () => {
 
   const carried = one.carry(KEY, REQUEST)
 
-  expect(one.judge(KEY)).toEqual({ type: "busy" })
+  expect(one.judge(KEY, "run.1")).toEqual({ type: "busy" })
   arrive(ANSWER)
   expect(await carried).toMatchObject({ type: "answered" })
-  expect(one.judge(KEY)).toMatchObject({ type: "judged", record: { type: "answered" } })
+  expect(one.judge(KEY, "run.1")).toMatchObject({ type: "judged", record: { type: "answered" } })
 })
 
 test("a machine that slept while connecting claims nothing", async () => {

@@ -116,6 +116,7 @@ export class Production {
           ? null
           : {
               number: view.turn,
+              proposal: "",
               epoch,
               generation,
               holder: nameOf(view.holder),

@@ -123,6 +123,7 @@ export const STATE: ClusterState = {
   proof: { turn: 12, signature: new Uint8Array(64).fill(7) },
   turn: {
     number: 12,
+    proposal: "run.1",
     epoch: 1,
     generation: 2,
     holder: "a.0",

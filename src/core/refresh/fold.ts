@@ -33,6 +33,8 @@ export interface Folded {
 export interface FoldContext {
   /** Log index of the entry; a turn is named by it. */
   readonly index: number
+  /** The name under which the entry was proposed. */
+  readonly proposal?: string | undefined
   /** A Result: its signature is the holder's. The same on every member, since it depends on the entry alone. */
   readonly signed: boolean
 }
@@ -82,7 +84,7 @@ function apply(state: ClusterState, entry: LogEntry, context: FoldContext): Clus
     case "logout":
       return applyLogout(state, entry.epoch)
     case "turn":
-      return applyTurn(state, entry, context.index)
+      return applyTurn(state, entry, context)
     case "result":
       return applyResult(state, entry, context.signed)
     case "report":
@@ -157,7 +159,11 @@ function applyLogout(state: ClusterState, epoch: Epoch): ClusterState | Refusal 
   return withHead(state, null, null, epoch + 1)
 }
 
-function applyTurn(state: ClusterState, entry: Of<"turn">, index: number): ClusterState | Refusal {
+function applyTurn(
+  state: ClusterState,
+  entry: Of<"turn">,
+  { index, proposal = "" }: FoldContext,
+): ClusterState | Refusal {
   if (state.pair === null) return "no-pair"
   if (entry.epoch !== state.epoch) return "wrong-epoch"
   if (entry.generation !== state.pair.generation) return "wrong-generation"
@@ -179,6 +185,7 @@ function applyTurn(state: ClusterState, entry: Of<"turn">, index: number): Clust
     epoch: entry.epoch,
     generation: entry.generation,
     holder: entry.holder,
+    proposal,
     replaces: entry.replaces,
     doubt: null,
   }

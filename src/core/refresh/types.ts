@@ -81,6 +81,8 @@ export interface Turn {
   readonly epoch: Epoch
   readonly generation: Generation
   readonly holder: MemberId
+  /** Names the proposal that opened it: its holder noted that name before it asked. */
+  readonly proposal: string
   /** The open turn this one replaced (takeover), or null. */
   readonly replaces: TurnNumber | null
   /** Set when the holder reported that it may have spent the token and has no answer. */

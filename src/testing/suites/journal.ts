@@ -123,24 +123,25 @@ function latestRules({ expect }: TestRunner, rule: Rule): void {
 function intentRules({ expect }: TestRunner, rule: Rule): void {
   rule("an intent stands until its token is claimed", (open) => {
     const journal = open()
-    journal.intend("p")
-    journal.intend("q")
+    journal.intend("p", "run.1")
+    journal.intend("q", "run.1")
 
-    expect(open().intends("p")).toBe(true)
+    expect(open().intends("p", "run.1")).toBe(true)
+    expect(open().intends("p", "run.2")).toBe(false)
     journal.claim(KEY)
-    expect(open().intends("p")).toBe(false)
-    expect(open().intends("q")).toBe(true)
+    expect(open().intends("p", "run.1")).toBe(false)
+    expect(open().intends("q", "run.1")).toBe(true)
   })
 
   rule("an intent stands until its turn is voided, and a refused void leaves it", (open) => {
     const journal = open()
-    journal.intend("p")
+    journal.intend("p", "run.1")
     journal.void(KEY)
-    expect(journal.intends("p")).toBe(false)
+    expect(journal.intends("p", "run.1")).toBe(false)
 
-    journal.intend("p")
+    journal.intend("p", "run.1")
     journal.void(KEY)
-    expect(journal.intends("p")).toBe(true)
+    expect(journal.intends("p", "run.1")).toBe(true)
   })
 
   rule("a token was sent in each attempt that was not voided", (open) => {
