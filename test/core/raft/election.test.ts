@@ -467,6 +467,15 @@ describe("a new leader", () => {
     expect(follower.status.leader).toBe("b")
   })
 
+  test("is told of once: what did not change is no event", () => {
+    const bench = new Bench()
+    bench.hear("b", appendOf(1))
+
+    const again = bench.step({ type: "message", from: "b", message: appendOf(1) })
+
+    expect(again.events).toEqual([])
+  })
+
   test("is told of as an event, and so are the roles on the way", () => {
     const bench = new Bench()
     const events = [...bench.timeOut().events]

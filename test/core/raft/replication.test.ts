@@ -6,9 +6,11 @@ import {
   Bench,
   ELECTION_MS,
   entry,
+  grantOf,
   Lab,
   log,
   refusalOf,
+  voteOf,
 } from "../../helpers/raft/lab.ts"
 
 /** A leader of term 5 over entries of these terms; its no-op follows them. */
@@ -203,6 +205,16 @@ describe("the leader", () => {
     expect(bench.status.commit).toBe(0)
   })
 
+  // What was acknowledged in an older term may have been overwritten since.
+  test("an acknowledgement of an older term counts for nothing", () => {
+    const bench = leaderOver([1])
+
+    const answers = bench.hear("b", ackOf(4, 2))
+
+    expect(answers).toEqual([])
+    expect(bench.status.commit).toBe(0)
+  })
+
   test("an answer of a stranger counts for nothing", () => {
     const bench = leaderOver([1])
 
@@ -383,6 +395,17 @@ describe("hints of the transport", () => {
     expect(still).toBe("b")
     expect(bench.status).toMatchObject({ role: "follower", leader: null, term: 1 })
     expect(bench.nextWakeAt).toBe(due)
+    expect(bench.hear("c", voteOf(2))).toEqual([grantOf(2)])
+  })
+
+  test("a follower whose leader is unreachable says that there is no quorum", () => {
+    const bench = new Bench()
+    bench.hear("b", appendOf(1))
+    const before = bench.status.quorum
+
+    bench.step({ type: "peer", id: "b", up: false })
+
+    expect([before, bench.status.quorum]).toEqual([true, false])
   })
 
   test("a hint about itself or a stranger changes nothing", () => {

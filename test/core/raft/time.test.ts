@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest"
 import {
   appendOf,
   Bench,
+  configEntry,
   ELECTION_MS,
   grantOf,
   HEARTBEAT_MS,
@@ -42,6 +43,28 @@ describe("a lone voter", () => {
 
     expect(unsaved).toBe(0)
     expect(bench.settled).toEqual([{ id: "x", result: "committed", index: 2 }])
+  })
+
+  test("waits for its own vote to be saved, and is not woken for it", () => {
+    const bench = new Bench({ config: "a" })
+    bench.sync = false
+
+    bench.wake(0)
+    const waiting = [bench.status.role, bench.nextWakeAt] as const
+    bench.flush()
+
+    expect(waiting[0]).toBe("candidate")
+    expect(waiting[1]).toBeGreaterThanOrEqual(ELECTION_MS)
+    expect(bench.status).toMatchObject({ role: "leader", term: 1 })
+  })
+
+  test("that became one under a leader gives it an election time-out to make room", () => {
+    const bench = new Bench({ id: "b", config: "ab" })
+
+    bench.hear("a", appendOf(1, { entries: [configEntry(1, 1, "b")] }))
+
+    expect(bench.status).toMatchObject({ role: "follower", leader: "a" })
+    expect(bench.nextWakeAt).toBeGreaterThanOrEqual(ELECTION_MS)
   })
 
   test("leads again at once after a restart", () => {
@@ -153,6 +176,7 @@ describe("after sleep", () => {
     bench.hear("b", appendOf(1))
 
     bench.step({ type: "resumed" })
+    expect(bench.status.leader).toBe("b")
     const answers = bench.hear("c", voteOf(2))
 
     expect(answers).toEqual([grantOf(2)])
@@ -185,8 +209,11 @@ describe("after sleep", () => {
     bench.step({ type: "resumed" })
     bench.step({ type: "wake" })
     bench.propose("x")
+    const told = bench.ack("b", 1)
 
     expect(bench.settled).toEqual([{ id: "x", result: "refused", index: null }])
+    expect(bench.nextWakeAt).toBeLessThanOrEqual(bench.now + ELECTION_MS)
+    expect(told).toContainEqual({ type: "timeout-now", term: 1 })
   })
 
   test("a lone voter stays leader and silent", () => {

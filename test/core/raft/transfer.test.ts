@@ -148,6 +148,14 @@ describe("a node told to campaign", () => {
     expect(bench.status).toMatchObject({ role: "candidate", leader: null })
   })
 
+  test("does so too when it has not heard its new leader yet", () => {
+    const bench = new Bench({ term: 1 })
+
+    bench.hear("b", { type: "timeout-now", term: 1 })
+
+    expect(bench.status).toMatchObject({ role: "candidate", term: 2 })
+  })
+
   test("does so for its leader only, and never as leader or learner", () => {
     const follower = new Bench()
     follower.hear("b", appendOf(1))
