@@ -45,7 +45,15 @@ function doubtful(changes: Partial<Doubt> = {}): Turn {
     sends: 1,
     ...changes,
   }
-  return { number: 7, epoch: 1, generation: 1, holder: "a", replaces: null, doubt }
+  return {
+    number: 7,
+    epoch: 1,
+    generation: 1,
+    holder: "a",
+    proposal: "run.1",
+    replaces: null,
+    doubt,
+  }
 }
 
 describe("the holder in doubt sends once more", () => {

@@ -92,6 +92,7 @@ describe("turns", () => {
       epoch: 1,
       generation: 1,
       holder: "b",
+      proposal: "",
       replaces: null,
       doubt: null,
     })
