@@ -161,6 +161,17 @@ export function neverBack(
     : `${nameOf(member)} went back from ${printHead(before)} to ${printHead(now)}`
 }
 
+/** 9: a logout ends the login that it names, and no other: a late one must not end the login that came after. */
+export function endedByName(
+  member: SimulatedMember,
+  { epoch, generation }: Head,
+  named: ReadonlySet<number>,
+): string | null {
+  return generation > 0 || epoch === 0 || named.has(epoch - 1)
+    ? null
+    : `${nameOf(member)} ended login ${epoch - 1}, which no logout named`
+}
+
 /** 8: nobody who hears a leader uses a pair before a quorum has it on disk. */
 export function committedFirst(member: SimulatedMember, head: Head): string | null {
   return member.coordinator?.status().leader === null
