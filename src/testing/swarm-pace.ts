@@ -7,6 +7,7 @@ import type { ReplayPolicy } from "../core/oauth/types.ts"
 import { ALONE } from "../core/refresh/types.ts"
 import { nameOf, printHead } from "./swarm-invariants.ts"
 import type { Sending, SendingEnd } from "./watch.ts"
+import type { SimulatedMember } from "./world.ts"
 
 /** What the slowest backoff allows in a minute, with a wide margin: a loop makes thousands. */
 const STORM = 60
@@ -25,9 +26,17 @@ export class Pace {
   readonly #policy: ReplayPolicy
   #begun: readonly number[] = []
   readonly #asked = new Map<string, Asked>()
+  /** How far apart two members' clocks ever were when one began to follow it: so much may go wrong with what one tells. */
+  #apartMs = 0
 
   constructor(policy: ReplayPolicy) {
     this.#policy = policy
+  }
+
+  /** A process follows its machine's clock from its start on. */
+  started(members: readonly SimulatedMember[]): void {
+    const errors = members.map(({ clockErrorMs }) => clockErrorMs)
+    this.#apartMs = Math.max(this.#apartMs, Math.max(...errors) - Math.min(...errors))
   }
 
   /** A courier was told to go, whether or not it gets through. */
@@ -51,7 +60,7 @@ export class Pace {
     const asked = this.#asked.get(printHead(key))
     if (asked === undefined || consented || !ORDERLY.includes(this.#policy.type)) return null
     const early = asked.untilMs - nowMs
-    return key.turn > asked.turn && early > ROUNDING_MS
+    return key.turn > asked.turn && early > ROUNDING_MS + this.#apartMs
       ? `${nameOf(member)} sends ${printHead(key)} ${(early / 1_000).toFixed(1)} s before the server wants it back`
       : null
   }

@@ -227,6 +227,7 @@ export class StoryRecord implements WorldWatch {
   started(member: SimulatedMember): void {
     const { coordinator } = member
     if (coordinator === null) return
+    this.#pace.started(this.#world.members)
     const wrong = neverBack(member, this.#kept.get(member), headOf(coordinator))
     this.#complain(wrong === null ? null : `after a restart ${wrong}`)
     this.#heads.delete(member)

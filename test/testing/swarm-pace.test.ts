@@ -50,6 +50,14 @@ describe("a later turn waits as long as the server told the earlier one", () => 
     expect(early(8, 10_000)).toBe("m0 sends 1.2 10.0 s before the server wants it back")
     expect(early(8, 16_999)).not.toBe(null)
   })
+  test("a clock that another does not share may mistake the time", () => {
+    const pace = new Pace({ type: "strict" })
+    pace.started([0, 12_000].map((clockErrorMs) => ({ clockErrorMs }) as SimulatedMember))
+    pace.ends(sending(7), THROTTLED, 0)
+
+    expect(pace.leaves(sending(8), 4_999, false)).not.toBe(null)
+    expect(pace.leaves(sending(8), 5_000, false)).toBe(null)
+  })
   test("seconds are rounded", () => expect(early(8, 17_000)).toBe(null))
   test("the turn itself may be sent again", () => expect(early(7, 10_000)).toBe(null))
   test("what one met alone nobody else knows", () =>
