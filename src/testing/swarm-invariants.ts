@@ -30,6 +30,8 @@ export type SendReason =
 export interface Sent extends Sending {
   readonly atMs: number
   fate: "unknown" | "unspent" | "refused" | "granted"
+  /** Its courier has ended, with or without an answer. */
+  over: boolean
 }
 
 export interface Rules {
@@ -95,6 +97,14 @@ export function sentByItsRow(
       `${nameOf(member)} in turn ${key.turn} at ${(atMs / 1_000).toFixed(1)} s (${fate})`,
   )
   return `${nameOf(now.member)} sends ${printHead(now.key)} again; before: ${earlier.join(", ")}`
+}
+
+/** A member's next courier waits for the one before: what that one brings may make the next request a replay. */
+export function oneCourier(now: Sent, before: readonly Sent[]): string | null {
+  const out = before.find(({ member, over }) => member === now.member && !over)
+  return out === undefined
+    ? null
+    : `${nameOf(now.member)} sends ${printHead(now.key)} while its courier of turn ${out.key.turn} is out`
 }
 
 /** Alone: only where nobody else can be spending the token, or with consent. */

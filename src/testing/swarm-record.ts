@@ -20,6 +20,7 @@ import {
   neverBack,
   noCanary,
   noFalseRelogin,
+  oneCourier,
   ownCommittedTurn,
   printHead,
   reasonOf,
@@ -145,13 +146,14 @@ export class StoryRecord implements WorldWatch {
     const name = printHead(sending.key)
     const before = this.#sent.get(name) ?? []
     const atMs = this.#world.scheduler.nowMs
-    const now: Sent = { ...sending, atMs, fate: "unknown" }
+    const now: Sent = { ...sending, atMs, fate: "unknown", over: false }
     const consented = this.#consented(sending.key.epoch)
     const reason = reasonOf(now, before, this.#rules, consented)
     this.#sent.set(name, [...before, now])
     this.tally.sent(reason)
     this.#note(`${nameOf(sending.member)} sends ${name}, ${sending.refreshToken} (${reason})`)
     this.#complain(sentByItsRow(now, before, reason))
+    this.#complain(oneCourier(now, before))
     this.#complain(claimedFirst(sending))
     this.#complain(this.#pace.leaves(sending, atMs, consented))
   }
@@ -162,11 +164,12 @@ export class StoryRecord implements WorldWatch {
 
   ends(sending: Sending, end: SendingEnd): void {
     this.#pace.ends(sending, end, this.#world.scheduler.nowMs)
+    const sent = this.#sent.get(printHead(sending.key))?.findLast(({ key }) => key === sending.key)
+    if (sent !== undefined) sent.over = true
     if (end.type !== "answered") {
       this.#note(`${nameOf(sending.member)} has ${end.type} for ${printHead(sending.key)}`)
       return
     }
-    const sent = this.#sent.get(printHead(sending.key))?.at(-1)
     if (sent === undefined) return
     const { status } = end
     if (status === 429 || status === 503) sent.fate = "unspent"
