@@ -35,9 +35,6 @@ interface Broken extends Violation {
   readonly broken: true
 }
 
-/** Seeds that a thread gets at once. */
-const BATCH = 5
-
 export async function runSeeds(options: PoolOptions): Promise<PoolResult> {
   const pool = new Pool(options)
   const threads = Array.from({ length: options.workers }, () => pool.thread())
@@ -71,27 +68,26 @@ class Pool {
   #feed(worker: Worker): Promise<void> {
     return new Promise((resolve) => {
       const more = (): void => {
-        const seeds = this.#batch()
-        if (seeds.length === 0) resolve()
-        else worker.postMessage(seeds)
+        const seed = this.#take()
+        if (seed === null) resolve()
+        else worker.postMessage(seed)
       }
-      worker.on("message", (report: SwarmReport | Broken | null) => {
-        if (report === null) return more()
+      worker.on("message", (report: SwarmReport | Broken) => {
         if (report.violations.length > 0) this.violations.push(report)
         if (!("broken" in report)) this.coverage = covered(this.coverage, report)
         this.#options.progress?.(this.coverage)
+        more()
       })
       more()
     })
   }
 
-  #batch(): readonly number[] {
+  /** Null: no more. A seed is begun after all before it, so the first violation of a run does not depend on its threads. */
+  #take(): number | null {
     const { from, seeds, counting = Infinity, forMs = Infinity } = this.#options
     const late = performance.now() - this.#startedMs > forMs
-    if (late || this.violations.length > 0 || this.coverage.counting >= counting) return []
-    const size = Math.min(BATCH, from + seeds - this.#next)
-    const batch = Array.from({ length: Math.max(0, size) }, (_, at) => this.#next + at)
-    this.#next += batch.length
-    return batch
+    const enough = this.violations.length > 0 || this.coverage.counting >= counting
+    if (late || enough || this.#next >= from + seeds) return null
+    return this.#next++
   }
 }

@@ -30,6 +30,8 @@ export type SendReason =
 export interface Sent extends Sending {
   readonly atMs: number
   fate: "unknown" | "unspent" | "refused" | "granted"
+  /** Its courier has ended, with or without an answer. */
+  over: boolean
 }
 
 export interface Rules {
@@ -97,6 +99,14 @@ export function sentByItsRow(
   return `${nameOf(now.member)} sends ${printHead(now.key)} again; before: ${earlier.join(", ")}`
 }
 
+/** A member's next courier waits for the one before: what that one brings may make the next request a replay. */
+export function oneCourier(now: Sent, before: readonly Sent[]): string | null {
+  const out = before.find(({ member, over }) => member === now.member && !over)
+  return out === undefined
+    ? null
+    : `${nameOf(now.member)} sends ${printHead(now.key)} while its courier of turn ${out.key.turn} is out`
+}
+
 /** Alone: only where nobody else can be spending the token, or with consent. */
 export function mayBeAlone(
   { member, key }: Sending,
@@ -159,6 +169,17 @@ export function neverBack(
   return before === undefined || !isOlder(now, before)
     ? null
     : `${nameOf(member)} went back from ${printHead(before)} to ${printHead(now)}`
+}
+
+/** 9: a logout ends the login that it names, and no other: a late one must not end the login that came after. */
+export function endedByName(
+  member: SimulatedMember,
+  { epoch, generation }: Head,
+  named: ReadonlySet<number>,
+): string | null {
+  return generation > 0 || epoch === 0 || named.has(epoch - 1)
+    ? null
+    : `${nameOf(member)} ended login ${epoch - 1}, which no logout named`
 }
 
 /** 8: nobody who hears a leader uses a pair before a quorum has it on disk. */

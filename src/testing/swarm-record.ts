@@ -13,12 +13,14 @@ import {
   claimedFirst,
   committedFirst,
   currentEpoch,
+  endedByName,
   isAlone,
   mayBeAlone,
   nameOf,
   neverBack,
   noCanary,
   noFalseRelogin,
+  oneCourier,
   ownCommittedTurn,
   printHead,
   reasonOf,
@@ -28,6 +30,7 @@ import {
   sentByItsRow,
   type Sent,
 } from "./swarm-invariants.ts"
+import { Pace } from "./swarm-pace.ts"
 import { Tally } from "./swarm-tally.ts"
 import type { Sending, SendingEnd, WorldWatch } from "./watch.ts"
 import type { SimulatedMember, World } from "./world.ts"
@@ -43,6 +46,7 @@ const KEPT_AFTER_MS = 1_000
 export class StoryRecord implements WorldWatch {
   readonly violations: string[] = []
   readonly tally: Tally = new Tally()
+  readonly #pace: Pace
   /** Null until the world exists: it tells of itself while it is made. */
   world: World | null = null
   /** The newest that any member was seen to use. */
@@ -56,6 +60,8 @@ export class StoryRecord implements WorldWatch {
   #recorded: Recorded[] = []
   readonly #committed = new Map<string, Head>()
   readonly #consents = new Set<number>()
+  /** Logins that an entry ends by name, committed or not. */
+  readonly #ended = new Set<number>()
   readonly #living = new Map<SimulatedMember, Coordinator>()
   readonly #heads = new Map<SimulatedMember, Head>()
   /** Heads that a restart must know. */
@@ -63,6 +69,7 @@ export class StoryRecord implements WorldWatch {
 
   constructor(rules: Rules, note: (line: string) => void) {
     this.#rules = rules
+    this.#pace = new Pace(rules.policy)
     this.#note = note
   }
 
@@ -126,7 +133,8 @@ export class StoryRecord implements WorldWatch {
     const { member } = sending
     const known = member.coordinator?.status().epoch ?? 0
     this.#complain(currentEpoch(sending, known))
-    const { members } = this.#world
+    const { members, scheduler } = this.#world
+    this.#complain(this.#pace.carries(scheduler.nowMs))
     this.#complain(
       isAlone(sending)
         ? mayBeAlone(sending, this.#rules, this.#consented(sending.key.epoch))
@@ -137,13 +145,17 @@ export class StoryRecord implements WorldWatch {
   leaves(sending: Sending): void {
     const name = printHead(sending.key)
     const before = this.#sent.get(name) ?? []
-    const now: Sent = { ...sending, atMs: this.#world.scheduler.nowMs, fate: "unknown" }
-    const reason = reasonOf(now, before, this.#rules, this.#consented(sending.key.epoch))
+    const atMs = this.#world.scheduler.nowMs
+    const now: Sent = { ...sending, atMs, fate: "unknown", over: false }
+    const consented = this.#consented(sending.key.epoch)
+    const reason = reasonOf(now, before, this.#rules, consented)
     this.#sent.set(name, [...before, now])
     this.tally.sent(reason)
     this.#note(`${nameOf(sending.member)} sends ${name}, ${sending.refreshToken} (${reason})`)
     this.#complain(sentByItsRow(now, before, reason))
+    this.#complain(oneCourier(now, before))
     this.#complain(claimedFirst(sending))
+    this.#complain(this.#pace.leaves(sending, atMs, consented))
   }
 
   judged({ refreshToken }: Sending, status: number): void {
@@ -151,11 +163,13 @@ export class StoryRecord implements WorldWatch {
   }
 
   ends(sending: Sending, end: SendingEnd): void {
+    this.#pace.ends(sending, end, this.#world.scheduler.nowMs)
+    const sent = this.#sent.get(printHead(sending.key))?.findLast(({ key }) => key === sending.key)
+    if (sent !== undefined) sent.over = true
     if (end.type !== "answered") {
       this.#note(`${nameOf(sending.member)} has ${end.type} for ${printHead(sending.key)}`)
       return
     }
-    const sent = this.#sent.get(printHead(sending.key))?.at(-1)
     if (sent === undefined) return
     const { status } = end
     if (status === 429 || status === 503) sent.fate = "unspent"
@@ -207,6 +221,7 @@ export class StoryRecord implements WorldWatch {
     for (const entry of write.append ?? []) {
       const read = this.#log.entry(entry)
       if (read !== null && entry.type === "app") this.tally.entry(entry.id, read)
+      if (read?.type === "logout") this.#ended.add(read.epoch)
     }
   }
 
@@ -215,6 +230,7 @@ export class StoryRecord implements WorldWatch {
   started(member: SimulatedMember): void {
     const { coordinator } = member
     if (coordinator === null) return
+    this.#pace.started(this.#world.members)
     const wrong = neverBack(member, this.#kept.get(member), headOf(coordinator))
     this.#complain(wrong === null ? null : `after a restart ${wrong}`)
     this.#heads.delete(member)
@@ -237,6 +253,7 @@ export class StoryRecord implements WorldWatch {
     if (event.type !== "token") return
     const head = headOf(coordinator)
     this.#note(`${nameOf(member)} holds ${printHead(head)}`)
+    this.#complain(endedByName(member, head, this.#ended))
     const { members } = this.#world
     // A pair that was obtained alone is used before the log has it, and may lose against the log.
     if (!quorumPasses(members, member, (one) => this.#log.holdsHead(one, head))) {

@@ -123,7 +123,9 @@ export class Trip {
     if (!this.#open) return
     const { status, body, headers, complete } = answer
     const date = new Date(WORLD_EPOCH_MS + this.#world.scheduler.nowMs).toUTCString()
-    this.answer = { type: "answered", status, refreshToken }
+    const later = headers.find(([name]) => name === "retry-after")?.[1]
+    const retryAfterSeconds = later === undefined ? null : Number(later)
+    this.answer = { type: "answered", status, refreshToken, retryAfterSeconds }
     this.#end(this.answer, {
       connected: true,
       bodySent: true,

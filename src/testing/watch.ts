@@ -16,7 +16,12 @@ export interface Sending {
 export type SendingEnd =
   /** The claim or the connection failed: no byte left. */
   | { readonly type: "unsent" }
-  | { readonly type: "answered"; readonly status: number; readonly refreshToken: string | null }
+  | {
+      readonly type: "answered"
+      readonly status: number
+      readonly refreshToken: string | null
+      readonly retryAfterSeconds: number | null
+    }
   | { readonly type: "no-answer" }
 
 export interface WorldWatch {

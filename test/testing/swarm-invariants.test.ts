@@ -6,11 +6,13 @@ import type { ReplayPolicy } from "../../src/core/oauth/types.ts"
 import type { CurrentToken } from "../../src/ports/coordinator.ts"
 import {
   currentEpoch,
+  endedByName,
   isAlone,
   mayBeAlone,
   neverBack,
   noCanary,
   noFalseRelogin,
+  oneCourier,
   reasonOf,
   recordedIsKept,
   refusedOnce,
@@ -38,6 +40,7 @@ function sent(change: Partial<Sent> & { attempt?: number; turn?: number } = {}):
     key: { epoch: 1, generation: 2, parent: "p", turn, attempt },
     atMs: 0,
     fate: "unknown",
+    over: true,
     ...rest,
   }
 }
@@ -111,6 +114,16 @@ const CASES: readonly (readonly [string, string | null, string | null])[] = [
   ["a pair of an older login", currentEpoch(sent(), 1), currentEpoch(sent(), 2)],
   ["an older pair", neverBack(m0, head(2, 3), head(2, 3)), neverBack(m0, head(2, 3), head(2, 2))],
   ["an older login", neverBack(m0, undefined, head(1, 1)), neverBack(m0, head(2, 0), head(1, 9))],
+  [
+    "a second courier beside the first",
+    oneCourier(sent({ attempt: 2 }), [sent(), sent({ member: m1, over: false })]),
+    oneCourier(sent({ attempt: 2 }), [sent({ over: false })]),
+  ],
+  [
+    "a login that a logout of an earlier one ended",
+    endedByName(m0, head(3, 0), new Set([2])),
+    endedByName(m0, head(3, 0), new Set([1])),
+  ],
   [
     "a second refusal",
     refusedOnce(head(1, 1), 1, 3, { policy: simple("strict"), consented: false }),

@@ -1,6 +1,6 @@
-/** Runs the fuzzer until it finds something, and says what, as one JSON line. Started by run.ts in a patched copy. */
+/** Runs the fuzzer until it finds something, and says what, as one JSON line. Started by ../run.ts in a patched copy. */
 
-import { fuzz } from "../../test/helpers/raft/fuzz.ts"
+import { fuzz } from "../../../test/helpers/raft/fuzz.ts"
 
 const seeds = Number(process.argv[2] ?? 200)
 
