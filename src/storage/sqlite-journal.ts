@@ -63,12 +63,7 @@ export function sqliteJournal(path: string, nowMs: () => number = Date.now): Jou
         const sql = "INSERT OR REPLACE INTO intent (parent, proposal, at_ms) VALUES (?, ?, ?)"
         db.prepare(sql).run(parent, proposal, nowMs())
       }),
-    intends: (parent, proposal) =>
-      count(
-        "SELECT COUNT(*) AS n FROM intent WHERE parent = ? AND proposal = ?",
-        parent,
-        proposal,
-      ) > 0,
+    intends: (parent, proposal) => count(INTENTS, parent, proposal) > 0,
     sends: ({ epoch, generation, parent }) =>
       count(
         `SELECT COUNT(*) AS n FROM attempt
@@ -111,6 +106,7 @@ export function sqliteJournal(path: string, nowMs: () => number = Date.now): Jou
   }
 }
 
+const INTENTS = "SELECT COUNT(*) AS n FROM intent WHERE parent = ? AND proposal = ?"
 const CLAIM = `INSERT INTO attempt (phase, at_ms, epoch, generation, parent, turn, attempt)
   SELECT 'sending', ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM attempt
     WHERE epoch = ?2 AND generation = ?3 AND parent = ?4 AND turn = ?5 AND attempt >= ?6)`
