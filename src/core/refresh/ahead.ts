@@ -3,7 +3,7 @@
  * it then. Decides use only; what the log takes in the end is `fold.ts`.
  */
 
-import type { Chain } from "./chain.ts"
+import { type Chain, isSame } from "./chain.ts"
 import type { ClusterState, Epoch, Generation, Pair, PeerMessage, ResultEntry } from "./types.ts"
 
 export class Ahead {
@@ -23,17 +23,18 @@ export class Ahead {
   /** `alone`: no leader has been heard for long enough. A pair in use stays so until the log has it or goes another way. */
   update(head: Pair | null, chain: Chain, alone: boolean): void {
     if (this.#shown !== null && !isNewer(this.#shown.pair, head)) this.#shown = null
-    const tail = chain.tail(head)
-    // Whoever is alone may refresh a pair that it was only shown.
-    const shown = this.#shown === null ? null : (chain.tail(this.#shown.pair) ?? this.#shown)
-    // Also one that was shown: the leader that is heard again may not have told this member's log of it yet.
-    const mayUse = alone || (shown !== null && this.#inUse?.pair.lineage === shown.pair.lineage)
-    if (mayUse && shown !== null && isNewer(shown.pair, tail?.pair ?? head)) {
-      this.#inUse = shown
-      return
+    const own = chain.line(head)
+    // What came of a shown pair hangs on that one: without it the pair would be spent again, since it stayed the newest.
+    const shown = this.#shown === null ? [] : [this.#shown, ...chain.line(this.#shown.pair)]
+    const inUse = this.#inUse
+    if (alone) {
+      const last = shown.at(-1)
+      const tail = own.at(-1) ?? null
+      this.#inUse = last !== undefined && isNewer(last.pair, tail?.pair ?? head) ? last : tail
+    } else if (inUse !== null && ![...own, ...shown].some(({ pair }) => isSame(pair, inUse.pair))) {
+      // Not sooner: the leader that is heard again may not have told this member's log of the pair yet.
+      this.#inUse = null
     }
-    const stays = tail !== null && tail.pair.lineage === this.#inUse?.pair.lineage
-    this.#inUse = alone || stays ? tail : null
   }
 
   /** Somebody hears no leader and has this pair: what it should see, or null. */

@@ -85,10 +85,6 @@ export class Alone {
     return until > at.now ? until : null
   }
 
-  isRefused(lineage: Lineage): boolean {
-    return this.#refused.has(lineage)
-  }
-
   /** A leader is heard, or no longer; also after sleep, when what was asked before is old. */
   heard(leader: boolean, at: Instant): void {
     this.#sinceMs = leader ? null : at.now
@@ -133,7 +129,7 @@ export class Alone {
     if (end.type === "rejected") this.#refused.add(lineage)
     if (end.type === "misconfigured") this.#misconfigured = true
     if (end.type === "retry-later") this.#notBeforeWall = end.notBeforeMs
-    // Nothing left: what a person or the option accepted has not happened yet.
+    // Nothing left: what the option accepted has not happened yet.
     if (end.type === "unsent") this.#gambled.delete(lineage)
   }
 

@@ -40,15 +40,14 @@ export class Chain {
     return next ?? null
   }
 
-  /** The last link of the chain that hangs on the head; null: there is none. */
-  tail(head: Pair | null): ResultEntry | null {
-    let tail = this.after(head)
-    for (let next = tail; next !== null; next = this.after(next.pair)) tail = next
-    return tail
+  /** What hangs on this pair, each link on the one before. */
+  line(from: Pair | null): readonly ResultEntry[] {
+    const next = this.after(from)
+    return next === null ? [] : [next, ...this.line(next.pair)]
   }
 }
 
 /** Two results of one attempt differ in their seals, not in the pair that they name. */
-function isSame(a: Pair, b: Pair): boolean {
+export function isSame(a: Pair, b: Pair): boolean {
   return a.epoch === b.epoch && a.generation === b.generation && a.lineage === b.lineage
 }

@@ -1,16 +1,14 @@
 import { describe, expect, test } from "vitest"
 
-import { seededRandom } from "../../../src/core/base/random.ts"
-import { Agent } from "../../../src/core/refresh/agent.ts"
-import type { AgentEffect, AgentInput } from "../../../src/core/refresh/agent-types.ts"
+import type { AgentInput } from "../../../src/core/refresh/agent-types.ts"
 import { fold, genesis } from "../../../src/core/refresh/fold.ts"
 import type {
-  ClusterState,
   LogEntry,
   MemberId,
   ReportEntry,
   ResultEntry,
 } from "../../../src/core/refresh/types.ts"
+import { Bench, KEYS, LOGGED_IN, OWNER_ONLY, types, WALL } from "./bench.ts"
 import {
   DOUBT,
   LOGIN,
@@ -25,57 +23,6 @@ import {
   turn,
   UNSPENT,
 } from "./fixtures.ts"
-
-const KEYS: LogEntry = { type: "keys", keys: { number: 1, wraps: [] } }
-const WALL = 1_000_000
-
-/** One agent with its own folded state and a clock that the test moves. */
-class Bench {
-  readonly agent: Agent
-  now = 0
-  #state: ClusterState
-  #index = 10
-
-  constructor(self: MemberId, initial: ClusterState, leader: MemberId | null = "a") {
-    this.#state = initial
-    this.agent = new Agent(
-      { self, lastResort: "resend", fallback: "proof" },
-      initial,
-      seededRandom(7),
-      0,
-    )
-    if (leader !== null) this.step({ type: "leader", leader })
-  }
-
-  step(input: AgentInput): readonly AgentEffect[] {
-    return this.agent.step(input, { now: this.now, wall: WALL + this.now })
-  }
-
-  /** Folds the entry as if it had committed. */
-  commit(entry: LogEntry, ours = false): readonly AgentEffect[] {
-    this.#index += 1
-    const folded = fold(this.#state, entry, { index: this.#index, signed: true })
-    this.#state = folded.state
-    return this.step({ type: "applied", entry, ours, ...folded })
-  }
-
-  get open(): number {
-    return this.#state.turn?.number ?? 0
-  }
-
-  demand(force = false): readonly AgentEffect[] {
-    const generation = this.#state.pair?.generation ?? 0
-    return this.step({ type: "demand", epoch: 1, generation, force })
-  }
-}
-
-const LOGGED_IN = state(KEYS, LOGIN)
-const OWNER_ONLY: ClusterState = {
-  ...LOGGED_IN,
-  members: [...MEMBERS, member("d", "owner-only")],
-}
-const types = (effects: readonly AgentEffect[]): readonly string[] =>
-  effects.map(({ type }) => type)
 
 describe("a demand", () => {
   test("at the leader becomes a turn of its own", () => {

@@ -1,4 +1,3 @@
-import { seededRandom } from "../../../src/core/base/random.ts"
 import { describe, expect, test } from "vitest"
 
 import {
@@ -8,25 +7,18 @@ import {
   resendSpan,
 } from "../../../src/core/refresh/doubt.ts"
 import { fold } from "../../../src/core/refresh/fold.ts"
-import { OwnTurn, type OwnContext } from "../../../src/core/refresh/own-turn.ts"
 import { expiresAtMs } from "../../../src/core/refresh/status.ts"
 import type { ReplayPolicy } from "../../../src/core/oauth/types.ts"
-import type {
-  Doubt,
-  LogEntry,
-  ReportEntry,
-  ResultEntry,
-  Turn,
-} from "../../../src/core/refresh/types.ts"
+import type { LogEntry } from "../../../src/core/refresh/types.ts"
 import {
   DOUBT,
+  doubtful,
   LOGIN,
   pair,
   provider,
   refusal,
   REJECTED,
   report,
-  result,
   state,
   turn,
   UNSPENT,
@@ -35,26 +27,6 @@ import {
 const HEAD = pair(1)
 const ENDS = expiresAtMs(HEAD)
 const GRACE: ReplayPolicy = { type: "grace", windowSeconds: 60, answers: "new" }
-
-function doubtful(changes: Partial<Doubt> = {}): Turn {
-  const doubt: Doubt = {
-    cause: "TIMEOUT",
-    spent: false,
-    sinceMs: 1_000,
-    sentAtMs: 500,
-    sends: 1,
-    ...changes,
-  }
-  return {
-    number: 7,
-    epoch: 1,
-    generation: 1,
-    holder: "a",
-    proposal: "run.1",
-    replaces: null,
-    doubt,
-  }
-}
 
 describe("the holder in doubt sends once more", () => {
   test("under strict only as the last resort: when no request lives and just before the token ends", () => {
@@ -147,86 +119,5 @@ describe("in the log", () => {
 
   test("a refusal after a doubt is the end of the grant: only its holder can have spent it", () => {
     expect(fold(before, report(2, REJECTED), { index: 9, signed: true }).state.dead).not.toBeNull()
-  })
-})
-
-describe("a turn of our own", () => {
-  const context: OwnContext = {
-    policy: { type: "confirm" },
-    head: HEAD,
-    lastResort: "ask",
-    wanted: true,
-    heard: true,
-    mayRetry: false,
-  }
-  const at = (ms: number): { now: number; wall: number } => ({ now: ms, wall: ms })
-  const own = (): OwnTurn => {
-    const mine = new OwnTurn("a", seededRandom(3))
-    mine.adopt(doubtful(), false)
-    mine.next(doubtful(), context, at(0))
-    mine.outcome(7, report(7, DOUBT) as ReportEntry)
-    return mine
-  }
-
-  test("waits for its span and then sends again, once", () => {
-    const mine = own()
-
-    expect(mine.next(doubtful(), context, at(1_000))).toEqual({ type: "wait", untilMs: 11_000 })
-    expect(mine.next(doubtful(), context, at(11_000))).toEqual({
-      type: "carry",
-      turn: doubtful(),
-      consent: false,
-    })
-    expect(mine.next(doubtful(), context, at(12_000))).toBeNull()
-  })
-
-  test("does not gamble for nobody, nor after the span", () => {
-    expect(own().next(doubtful(), { ...context, wanted: false }, at(20_000))).toBeNull()
-    expect(own().next(doubtful(), { ...context, policy: GRACE }, at(60_000))).toBeNull()
-    expect(own().next(doubtful(), { ...context, policy: null }, at(60_000))).toBeNull()
-  })
-
-  // Found by the simulator, seed 52: the answer of the second send was in hand, the log still showed the doubt, and the
-  // token went out a third time.
-  test("never sends again once it has an answer, although the log still shows the doubt", () => {
-    const mine = own()
-    mine.next(doubtful(), context, at(11_000))
-
-    mine.outcome(7, result(2) as ResultEntry)
-
-    expect(mine.next(doubtful(), context, at(30_000))).toBeNull()
-  })
-
-  test("tries again later when the second send could not leave", () => {
-    const mine = own()
-    mine.next(doubtful(), context, at(11_000))
-
-    mine.unsent(doubtful(), "ECONNREFUSED", at(11_010))
-
-    expect(mine.next(doubtful(), context, at(11_010))).toEqual({ type: "wait", untilMs: 16_010 })
-    expect(mine.next(doubtful(), context, at(16_010))).toMatchObject({ type: "carry" })
-  })
-
-  // Found by the simulator, seed 12: a report that the log refuses was proposed for ever.
-  test("whose disk knows less than the log does not argue with it", () => {
-    const mine = new OwnTurn("a", seededRandom(3))
-    mine.adopt(doubtful(), false)
-    mine.next(doubtful(), context, at(0))
-
-    mine.outcome(7, report(7, UNSPENT) as ReportEntry)
-
-    expect(mine.next(doubtful(), context, at(1))).toEqual({ type: "wait", untilMs: 11_000 })
-  })
-
-  test("of somebody else, or replaced, is none of its business", () => {
-    const mine = own()
-    const taken = { ...doubtful(), number: 8, holder: "b" }
-    mine.adopt(taken, false)
-
-    expect(mine.next(taken, context, at(30_000))).toBeNull()
-    mine.unsent(doubtful(), "ECONNREFUSED", at(0))
-    mine.busy(7, at(0))
-    mine.outcome(7, report(7, DOUBT) as ReportEntry)
-    expect(mine.next(taken, context, at(30_000))).toBeNull()
   })
 })

@@ -4,10 +4,12 @@ import { fold, type FoldContext, genesis } from "../../../src/core/refresh/fold.
 import type {
   Capability,
   ClusterState,
+  Doubt,
   LogEntry,
   MemberInfo,
   Pair,
   Refusal,
+  Turn,
 } from "../../../src/core/refresh/types.ts"
 import type { ReplayPolicy } from "../../../src/core/oauth/types.ts"
 
@@ -85,6 +87,27 @@ export const DOUBT: ReportOf = {
   atMs: 5,
   sentAtMs: 4,
   sends: 1,
+}
+
+/** A turn of `a`, whose first send brought no answer. */
+export function doubtful(changes: Partial<Doubt> = {}): Turn {
+  const doubt: Doubt = {
+    cause: "TIMEOUT",
+    spent: false,
+    sinceMs: 1_000,
+    sentAtMs: 500,
+    sends: 1,
+    ...changes,
+  }
+  return {
+    number: 7,
+    epoch: 1,
+    generation: 1,
+    holder: "a",
+    proposal: "run.1",
+    replaces: null,
+    doubt,
+  }
 }
 
 /** Folds entries from index 1 on and fails on one that is ignored. */
