@@ -80,7 +80,7 @@ export function report(number: number, told: ReportOf, holder = "a"): LogEntry {
 
 export const UNSPENT: ReportOf = { type: "unspent", cause: "ECONNREFUSED" }
 export const REJECTED: ReportOf = { type: "rejected", cause: "invalid_grant", atMs: 5 }
-export const DOUBT: ReportOf = {
+export const DOUBT: Extract<ReportOf, { type: "in-doubt" }> = {
   type: "in-doubt",
   cause: "TIMEOUT",
   spent: false,

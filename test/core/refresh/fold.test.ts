@@ -301,6 +301,96 @@ describe("reports", () => {
   })
 })
 
+describe("a refused head", () => {
+  const REJECT = provider({ type: "reject" })
+  const vouch = (by: string, epoch = 1, generation = 1): LogEntry => ({
+    type: "vouch",
+    member: by,
+    epoch,
+    generation,
+  })
+  const mixed = [...MEMBERS, member("d", "owner-only"), member("e", "witness")]
+  const told = { cause: "invalid_grant", atMs: 5 }
+
+  test("makes every other full member a suspect where the winner of a second use lives", () => {
+    const before = { ...state(REJECT, LOGIN), members: mixed }
+    const open = fold(before, turn("a"), { index: 3, signed: true }).state
+
+    expect(fold(open, report(3, REJECTED), { index: 4, signed: true }).state).toMatchObject({
+      dead: null,
+      refused: { ...told, suspects: ["b", "c"] },
+    })
+  })
+
+  test("makes a removed holder a suspect there, once, and a holder of two turns not a suspect of itself", () => {
+    const removed = state(
+      REJECT,
+      LOGIN,
+      turn("b"),
+      turn("c", 1, 3),
+      turn("a", 1, 4),
+      { type: "remove", member: "b" },
+      report(5, REJECTED),
+    )
+
+    expect(removed.refused?.suspects).toEqual(["c", "b"])
+    expect(
+      state(REJECT, LOGIN, turn("a"), turn("b", 1, 3), turn("a", 1, 4), report(5, REJECTED)).refused
+        ?.suspects,
+    ).toEqual(["b", "c"])
+  })
+
+  test("makes only earlier holders suspects where a second use ends the login for all", () => {
+    const consent = state(STRICT, LOGIN, turn("b"), turn("a", 1, 3, true), report(4, REJECTED))
+
+    expect(consent).toMatchObject({ dead: null, refused: { ...told, suspects: ["b"] } })
+    expect(state(STRICT, LOGIN, turn("a"), report(3, REJECTED))).toMatchObject({
+      dead: { generation: 1, ...told },
+      refused: null,
+    })
+  })
+
+  test("is dead when the last suspect has vouched, and not before", () => {
+    const first = state(REJECT, LOGIN, turn(), report(3, REJECTED), vouch("c"))
+    const last = fold(first, vouch("b"), { index: 9, signed: true }).state
+
+    expect(first).toMatchObject({ dead: null, refused: { ...told, suspects: ["b"] } })
+    expect(last).toMatchObject({ refused: null, dead: { epoch: 1, generation: 1, ...told } })
+  })
+
+  test("is not vouched for twice, by a stranger to the doubt, or for another head", () => {
+    const refused = state(REJECT, LOGIN, turn(), report(3, REJECTED), vouch("c"))
+
+    expect(refusal(refused, vouch("c"))).toBe("not-a-member")
+    expect(refusal(refused, vouch("a"))).toBe("not-a-member")
+    expect(refusal(refused, vouch("b", 2))).toBe("wrong-epoch")
+    expect(refusal(refused, vouch("b", 1, 2))).toBe("wrong-generation")
+    expect(refusal(state(REJECT, LOGIN), vouch("b"))).toBe("not-allowed")
+    expect(refusal({ ...refused, pair: null }, vouch("b"))).toBe("not-allowed")
+  })
+
+  test("lives again with a pair of it", () => {
+    const refused = state(REJECT, LOGIN, turn(), report(3, REJECTED), result(2, { by: "b" }))
+
+    expect(refused).toMatchObject({ refused: null, dead: null, spenders: [] })
+  })
+})
+
+test("a person's consent replaces an open turn under any policy, also an unknown one, but names it", () => {
+  const open = state(STRICT, LOGIN, turn("a"))
+
+  expect(refusal(open, turn("b", 1, 3, true))).toBeNull()
+  expect(refusal(open, turn("b", 1, null, true))).toBe("turn-open")
+  expect(refusal(state(LOGIN, turn("a")), turn("b", 1, 2, true))).toBeNull()
+})
+
+test("a member that was replaced twice is remembered once", () => {
+  const policy = provider({ type: "multi-use" })
+  const after = state(policy, LOGIN, turn("a"), turn("a", 1, 3), turn("b", 1, 4), turn("c", 1, 5))
+
+  expect(after.spenders).toEqual(["a", "b"])
+})
+
 describe("members, keys and provider", () => {
   test("removing the holder ends its turn and remembers that it may have spent the token", () => {
     const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
