@@ -71,8 +71,8 @@ describe("a pair that a peer showed", () => {
     expect(ahead.pair?.generation).toBe(2)
   })
 
-  // Found by the simulator: the leader that is heard again may not have told this member's log of the pair yet: it would fall back to a token that
-  // is spent.
+  // Found by the simulator: the leader that is heard again may not have told this member's log of the pair yet, and the
+  // member went back to a token that is spent.
   test("stays in use when a leader is heard again, until the log is as new", () => {
     const ahead = new Ahead()
     ahead.show(link(3), HEAD)

@@ -158,9 +158,33 @@ describe("the words of the contract", () => {
     ["http_400", "connecting", "client_refused"],
     ["invalid_client", "connecting", "client_refused"],
     ["http_429", "connecting", "busy"],
+    ["http_503", "connecting", "busy"],
+    ["http_409", "connecting", "conflict"],
+    ["http_499", "connecting", "client_refused"],
+    ["http_500", "connecting", "server_failed"],
     ["http_502", "connecting", "server_failed"],
+    ["http_399", "connecting", "misunderstood"],
+    ["http_4000", "connecting", "other"],
+    ["a_http_400", "connecting", "other"],
+    ["slow_down", "connecting", "busy"],
+    ["temporarily_unavailable", "connecting", "busy"],
+    ["concurrent_refresh", "connecting", "conflict"],
+    ["server_error", "connecting", "server_failed"],
+    ["use_dpop_nonce", "connecting", "client_refused"],
+    ["invalid_grant", "connecting", "login_ended"],
     ["EHOSTUNREACH", "connecting", "unreachable"],
+    ["EAI_AGAIN", "connecting", "unreachable"],
+    ["EAI_AGAIN_", "connecting", "other"],
+    ["E", "connecting", "other"],
+    ["AN_EPIPE", "connecting", "other"],
+    ["EPIPE2", "connecting", "other"],
     ["CERT_HAS_EXPIRED", "connecting", "insecure"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "connecting", "insecure"],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", "connecting", "insecure"],
+    ["HOSTNAME_MISMATCH", "connecting", "insecure"],
+    ["EPROTO", "connecting", "insecure"],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "connecting", "insecure"],
+    ["NO_CERT", "connecting", "other"],
     ["constructor", "connecting", "other"],
   ] as const)("%s in %s is told as %s", (cause, stage, reason) => {
     expect(reasonOf(stage, cause)).toBe(reason)
@@ -169,6 +193,8 @@ describe("the words of the contract", () => {
   test("a cause without words is quoted, and cannot forge a line", () => {
     expect(describeStage(told("connecting", "new_cause")).detail).toBe("the cause is new_cause")
     expect(describeStage(told("connecting", "x\n\u001B[2Jy")).detail).toBe("the cause is x???2Jy")
+    const long = "a".repeat(99)
+    expect(describeStage(told("connecting", long)).detail).toBe(`the cause is ${"a".repeat(64)}`)
   })
 })
 

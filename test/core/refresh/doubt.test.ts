@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 
 import {
+  mayResend,
   quietUntilMs,
   replaceableAtMs,
   REQUEST_LIFE_MS,
@@ -93,6 +94,32 @@ describe("another member takes an open turn over", () => {
   test("not without a turn or a known provider", () => {
     expect(replaceableAtMs(state(provider({ type: "multi-use" }), LOGIN), 0)).toBeNull()
     expect(replaceableAtMs(state(LOGIN, turn("a")), 0)).toBeNull()
+  })
+})
+
+describe("a send is still to come that may end a doubt", () => {
+  const told = (policy: ReplayPolicy) => state(provider(policy), LOGIN, turn("a"), report(3, DOUBT))
+  const STRICT_DOUBT = told({ type: "strict" })
+
+  test("where another member may take the turn over, whoever asks", () => {
+    for (const self of ["a", "b"]) {
+      expect(mayResend(told({ type: "multi-use" }), self, "ask", 9_999_999)).toBe(true)
+      expect(mayResend(told({ type: "confirm" }), self, "ask", 9_999_999)).toBe(self === "a")
+    }
+  })
+
+  test("by its holder as long as its span is not over", () => {
+    expect(mayResend(told(GRACE), "a", "ask", 58_003)).toBe(true)
+    expect(mayResend(told(GRACE), "a", "ask", 58_004)).toBe(false)
+    expect(mayResend(STRICT_DOUBT, "a", "resend", 0)).toBe(true)
+    expect(mayResend(STRICT_DOUBT, "a", "ask", 0)).toBe(false)
+  })
+
+  test("never without a login, a known provider or a turn", () => {
+    const open = told({ type: "multi-use" })
+    const bare = [{ pair: null }, { provider: null }, { turn: null }]
+
+    expect(bare.filter((change) => mayResend({ ...open, ...change }, "a", "ask", 0))).toEqual([])
   })
 })
 

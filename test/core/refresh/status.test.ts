@@ -2,7 +2,12 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 
 import { genesis } from "../../../src/core/refresh/fold.ts"
-import { deriveStage, expiresAtMs, type StageView } from "../../../src/core/refresh/status.ts"
+import {
+  deriveStage,
+  expiresAtMs,
+  type StageView,
+  suspectsOf,
+} from "../../../src/core/refresh/status.ts"
 import type { ClusterState } from "../../../src/core/refresh/types.ts"
 import {
   DOUBT,
@@ -223,6 +228,53 @@ describe("without a grant", () => {
     expect(stage(of, { ...later, stopped: true })).toBe("connecting store_failed")
     expect(stage(of, later)).toMatch(/^relogin /)
   })
+})
+
+describe("time alone may change", () => {
+  const doubt = state(LOGIN, turn(), report(2, DOUBT))
+  const held = { demanding: true, heldUntilMs: ENDS + 9 }
+  const busy = { ...state(LOGIN), failures: 1, lastFailure: "http_429" }
+
+  test.each<[string, ClusterState, Partial<StageView>, number | null]>([
+    ["a token that is valid, when it ends", state(LOGIN), {}, ENDS],
+    ["one that is being refreshed, too", state(LOGIN, turn()), {}, ENDS],
+    ["a silent attempt, after fifteen seconds", state(LOGIN, turn()), expired, ENDS + 15_000],
+    ["a slow answer, never", state(LOGIN, turn()), { wallMs: ENDS + 15_000 }, null],
+    ["a doubt, after ten minutes", doubt, expired, ENDS + 600_000],
+    ["a doubt that a send may end, never", doubt, { ...expired, mayResend: true }, null],
+    ["a login that may be lost, never", doubt, { wallMs: ENDS + 600_000 }, null],
+    ["an attempt that is held back, then", state(LOGIN), { ...expired, ...held }, ENDS + 9],
+    ["a failure, never: the next attempt does", busy, expired, null],
+    ["a lost quorum, never", state(LOGIN), { ...expired, quorum: false }, null],
+    [
+      "an absent holder, after ten minutes",
+      state(LOGIN, turn("b")),
+      { ...nobody, wallMs: ENDS + 15_000 },
+      ENDS + 600_000,
+    ],
+  ])("%s", (_, of, changes, expected) => {
+    expect(deriveStage(viewOf(of, changes)).untilMs).toBe(expected)
+  })
+})
+
+test("whoever may have spent a refused head is suspected, else the holder of the open turn", () => {
+  expect(suspectsOf(refused(state(LOGIN, turn("a"))))).toEqual(["b"])
+  expect(suspectsOf(state(LOGIN, turn("a")))).toEqual(["a"])
+  expect(suspectsOf(state(LOGIN))).toEqual([])
+})
+
+test("without quorum a member tells why its own attempt failed", () => {
+  const own = { ...expired, trouble: "ENETUNREACH" }
+
+  expect(stage(state(LOGIN), { ...own, quorum: false })).toBe("connecting ENETUNREACH")
+  expect(stage(state(LOGIN), own)).toBe("refreshing idle")
+})
+
+test("words that only resemble a busy server's are retried in silence", () => {
+  for (const cause of ["http_4290", "a_http_503", "http_5xx", "http_50"]) {
+    const of = { ...state(LOGIN), failures: 1, lastFailure: cause }
+    expect(stage(of, expired)).toBe(`retrying ${cause}`)
+  }
 })
 
 describe("whatever happens", () => {

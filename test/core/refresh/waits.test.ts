@@ -39,8 +39,10 @@ describe("after a failure the next attempt waits", () => {
   test("and an entry that is no failure begins no pause of its own", () => {
     const once = state(LOGIN, turn(), report(2, UNSPENT))
     const again = { ...once, turn: state(LOGIN, turn()).turn }
+    const soon = state(LOGIN, turn(), later(WALL + 4 * HOUR))
 
     expect(heard([100, once], [500, again]).heldUntil(again, at(500))).toBe(600)
+    expect(heard([100, soon], [500, { ...soon }]).heldUntil(soon, at(5_000))).toBe(100 + HOUR)
   })
 
   test("until the server's Retry-After by the server's time, but an hour at most since it was heard", () => {
@@ -77,6 +79,18 @@ describe("a pair whose parent was sent twice waits", () => {
 
     expect(heard([100, twice]).heldUntil(twice, at(200))).toBe(100 + REQUEST_LIFE_MS)
     expect(heard([100, twice], [150, told]).heldUntil(told, at(200))).toBe(100 + REQUEST_LIFE_MS)
+  })
+
+  test("as long since it was heard of where a new start left the clock unsure", () => {
+    const twice = state(LOGIN, result(2, { resent: true, issuedAtMs: WALL - 50_000 }))
+    const unsure = { ...at(200), sure: false }
+
+    expect(heard([100, twice]).heldUntil(twice, unsure)).toBe(100 + REQUEST_LIFE_MS)
+    expect(heard([100, twice]).heldUntil(twice, { ...unsure, sure: true })).toBe(
+      REQUEST_LIFE_MS - 50_000,
+    )
+    expect(heard().heldUntil(state(LOGIN), unsure)).toBeNull()
+    expect(heard().heldUntil({ ...state(LOGIN), pair: null }, unsure)).toBeNull()
   })
 
   test("and no other pair does, nor a cluster without a login", () => {
@@ -117,6 +131,16 @@ describe("a doubt", () => {
     expect(waits.turn(told(WALL + HOUR, null), at(100))?.doubt?.sentAtMs).toBeNull()
   })
 
+  test("counts from when it was heard of where a new start left the clock unsure, and has no window", () => {
+    const past = told(WALL - 9_000, WALL - 10_000)
+
+    expect(heard([100, past]).turn(past, { ...at(500), sure: false })?.doubt).toEqual({
+      ...past.turn?.doubt,
+      sinceMs: WALL + 100,
+      sentAtMs: null,
+    })
+  })
+
   test("that is told again keeps when it was first heard of; a doubt about another turn does not", () => {
     const ahead = told(WALL + 4 * HOUR, null)
     const other: ClusterState = {
@@ -124,6 +148,9 @@ describe("a doubt", () => {
       turn: ahead.turn === null ? null : { ...ahead.turn, number: 9 },
     }
 
+    expect(
+      heard([100, ahead], [200, open], [300, { ...open, turn: null }]).turn(open, at(300)),
+    ).toBe(open.turn)
     expect(heard([100, ahead], [200, { ...ahead }]).turn(ahead, at(300))?.doubt?.sinceMs).toBe(
       WALL + 100,
     )
