@@ -110,7 +110,7 @@ export class Attempts {
   /**
    * Spends the head's refresh token under a turn that is ours, committed and applied; again when it is in doubt.
    *
-   * @param consent a person accepted that it may have been sent before.
+   * @param consent a person accepted that it may have been sent before; what is known of that send counts all the same.
    */
   async carry(turn: Turn, consent: boolean): Promise<Attempted> {
     const { courier, replica } = this.#parts
@@ -120,8 +120,8 @@ export class Attempts {
       return this.judge(turn)
     }
     const again = turn.doubt !== null
-    if (!again && !consent) {
-      const before = await this.#before(turn, head, endpoint)
+    if (!again) {
+      const before = await this.#before(turn, head, endpoint, consent)
       if (before !== null) return before
     }
     const key = keyOf(head, turn.number, again ? this.#latest(head, turn) + 1 : 1)
@@ -158,7 +158,12 @@ export class Attempts {
    * What this profile did with the token before it had this turn, alone or under an earlier one; null: nothing that matters.
    * Counter-example: spent alone by consent, the answer lost; a turn that knows nothing of it would spend the token again.
    */
-  async #before(turn: Turn, head: Pair, endpoint: TokenEndpoint): Promise<Attempted | null> {
+  async #before(
+    turn: Turn,
+    head: Pair,
+    endpoint: TokenEndpoint,
+    consent: boolean,
+  ): Promise<Attempted | null> {
     const { courier, replica } = this.#parts
     const sends = courier.sends(keyOf(head, ALONE, 1))
     if (sends === null) return "busy"
@@ -174,7 +179,7 @@ export class Attempts {
       if (!maybeSpent(outcome)) open -= 1
     }
     const policy = replica.state.provider?.settings.replayPolicy
-    if (open === 0 || (policy !== undefined && allowsTakeover(policy))) return null
+    if (open === 0 || consent || (policy !== undefined && allowsTakeover(policy))) return null
     return this.#report(turn, this.#doubt("sent_before", { sends: Math.min(open, 2) }))
   }
 

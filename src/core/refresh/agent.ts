@@ -73,8 +73,7 @@ export class Agent {
     this.#waits = new Waits(random, now)
     this.#random = random
     this.#state = state
-    this.#headChanged(null)
-    this.#own.adopt(state.turn, false)
+    this.#adopt(false)
   }
 
   /** When to step `wake` if nothing else happens, on the pacing clock; null: no timer at all. */
@@ -119,13 +118,11 @@ export class Agent {
     switch (input.type) {
       case "applied":
         return this.#applied(input, at)
-      case "restored": {
-        const before = this.#state
+      case "restored":
         this.#state = input.state
         this.#waits.restored(at.now)
-        this.#headChanged(before)
-        return this.#own.adopt(input.state.turn, false)
-      }
+        this.#headChanged()
+        return this.#adopt(false)
       case "leader":
         if ((input.leader === null) !== (this.#leader === null)) {
           this.#alone.heard(input.leader !== null, at)
@@ -182,23 +179,28 @@ export class Agent {
       return
     }
     this.#waits.applied(before, input.state, at.now)
-    if (before.pair !== input.state.pair) this.#headChanged(before)
+    if (before.pair !== input.state.pair) this.#headChanged()
     if (input.entry.type === "turn") {
       this.#offeredUntilMs = -Infinity
       this.#invited = null
-      this.#own.adopt(input.state.turn, input.ours)
+      this.#adopt(input.ours)
     }
   }
 
-  #headChanged(before: ClusterState | null): void {
+  #adopt(ours: boolean): void {
+    this.#own.adopt(this.#state.turn, ours)
+    // Consent is for one send: the turn that it brought takes it along, and leaves none behind.
+    if (this.#consent && this.#own.allow()) this.#consent = false
+  }
+
+  #headChanged(): void {
     const pair = this.#state.pair
     this.#intentions.clear()
     this.#consent = false
     this.#used = false
     this.#demandSentMs = -Infinity
     this.#invited = null
-    const gone = before === null || pair === null || pair.epoch !== this.#demand?.epoch
-    if (gone) this.#demand = null
+    if (pair?.epoch !== this.#demand?.epoch) this.#demand = null
     this.#chain.prune(this.#state)
   }
 
@@ -371,7 +373,11 @@ export class Agent {
     if (invited !== null && quiet && this.#mayTake(invited, at)) return this.#seize(invited, at)
     const wanted = this.#demand
     if (wanted === null) return
-    if (this.#consent && this.#leader !== null) return this.#overrule(wanted, at)
+    if (this.#consent && this.#leader !== null) {
+      // A person has said so: whatever another member's turn may cost, it is replaced.
+      if (this.#isLiving(wanted) && this.#isFull(this.#self)) this.#seize(wanted, at, true)
+      return
+    }
     if (!this.#canOpen(wanted, at)) {
       const until = this.#heldByLog(at)
       if (until !== null) this.#wakeAt(until)
@@ -394,7 +400,6 @@ export class Agent {
   }
 
   #offer(to: MemberId, wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
-    if (to === this.#self && this.#mayTake(wanted, at)) return this.#seize(wanted, at)
     if (this.#offeredUntilMs > at.now) return this.#wakeAt(this.#offeredUntilMs)
     const fit = this.#isFull(to) ? to : this.#state.members.find(({ id }) => this.#isFull(id))?.id
     if (fit === undefined) return
@@ -411,30 +416,22 @@ export class Agent {
     this.#ensure(`take ${epoch}.${generation}.${replaces ?? "-"}${consent ? "!" : ""}`, entry, at)
   }
 
-  /** A person has said so: whatever another member's turn may cost, it is replaced. */
-  #overrule(wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
-    const { turn, dead, pair } = this.#state
-    if (turn?.holder === this.#self) {
-      this.#consent = false
-      this.#own.allow()
-      return this.#planOwnTurn(at)
-    }
-    const current = pair?.epoch === wanted.epoch && pair.generation === wanted.generation
-    if (dead === null && current && this.#isFull(this.#self)) this.#seize(wanted, at, true)
-  }
-
   #isFull(id: MemberId): boolean {
     return this.#state.members.some((member) => member.id === id && member.capability === "full")
   }
 
-  /** The head is the one to be replaced, nobody holds a turn that counts, and nothing says that it is hopeless. */
-  #isFree(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {
-    const { pair, turn, dead, refused } = this.#state
+  /** The head is the one to be replaced, and nothing says that it is hopeless. */
+  #isLiving(wanted: { epoch: Epoch; generation: Generation }): boolean {
+    const { pair, dead, refused } = this.#state
     if (pair === null || dead !== null || refused !== null) return false
-    if (turn !== null && !this.#isReplaceable(at)) return false
     // A descendant of the head is in our journal: whoever spent the head again would replay it.
     const descendant = this.#chain.after(pair) !== null
     return pair.epoch === wanted.epoch && pair.generation === wanted.generation && !descendant
+  }
+
+  /** And nobody holds a turn that counts. */
+  #isFree(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {
+    return this.#isLiving(wanted) && (this.#state.turn === null || this.#isReplaceable(at))
   }
 
   #isReplaceable(at: Instant): boolean {

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest"
 
 import type { AgentEffect, AgentInput } from "../../../src/core/refresh/agent-types.ts"
-import type { MemberId, PeerMessage, ResultEntry } from "../../../src/core/refresh/types.ts"
+import type {
+  MemberId,
+  PeerMessage,
+  ReportEntry,
+  ResultEntry,
+} from "../../../src/core/refresh/types.ts"
 import { Bench, KEYS, LOGGED_IN, types, WALL } from "./bench.ts"
 import {
   DOUBT,
@@ -257,7 +262,33 @@ describe("a person's consent", () => {
     expect(bench.step({ type: "consent" })).toEqual([
       { type: "propose", key: "take 1.1.4!", entry: turn("b", 1, 4, true) },
     ])
-    expect(types(bench.commit(turn("b", 1, 4, true), true))).toEqual(["carry"])
+    expect(bench.commit(turn("b", 1, 4, true), true)).toMatchObject([
+      { type: "carry", consent: true },
+    ])
+  })
+
+  // The turn went out at once, and once more when its answer was lost: the second send nobody had accepted.
+  test("is for one send: the turn that it brought is not sent again when it is in doubt", () => {
+    for (const consent of [true, false]) {
+      const bench = new Bench("b", STRICT)
+      bench.step({ type: "consent" })
+      bench.commit(turn("b", 1, null, consent), true)
+      const told = report(bench.open, DOUBT, "b") as ReportEntry
+      bench.step({ type: "outcome", turn: bench.open, entry: told })
+
+      expect(bench.commit(told)).toEqual([])
+      bench.now = 400_000
+      expect(bench.step({ type: "wake" })).toEqual([])
+    }
+  })
+
+  test("does not spend a token again whose successor is in the journal, nor a refused one", () => {
+    const bench = new Bench("b", state(KEYS, provider({ type: "strict" }), LOGIN, turn("c")))
+    bench.step({ type: "kept", results: [mine(2)] })
+    const refused = { cause: "invalid_grant", atMs: 1, suspects: ["c"] }
+
+    expect(bench.step({ type: "consent" })).toEqual([])
+    expect(new Bench("b", { ...STRICT, refused }).step({ type: "consent" })).toEqual([])
   })
 
   test("takes a turn although a wait of the log is not over", () => {
@@ -274,10 +305,7 @@ describe("a person's consent", () => {
     const bench = new Bench("b", STRICT)
     bench.commit(turn("b"), true)
     bench.commit(report(bench.open, DOUBT, "b"))
-    const entry = report(bench.open, DOUBT, "b") as Extract<
-      AgentInput,
-      { type: "outcome" }
-    >["entry"]
+    const entry = report(bench.open, DOUBT, "b") as ReportEntry
     bench.step({ type: "outcome", turn: bench.open, entry })
 
     expect(bench.step({ type: "consent" })).toMatchObject([{ type: "carry", consent: true }])
