@@ -1,6 +1,8 @@
 /** A cluster of three full members with a login, for tests of the rules of acceptance and of the agent. */
 
 import { fold, type FoldContext, genesis } from "../../../src/core/refresh/fold.ts"
+import type { StageStatus } from "../../../src/core/refresh/describe.ts"
+import type { Stage } from "../../../src/core/refresh/status.ts"
 import type {
   Capability,
   ClusterState,
@@ -133,4 +135,23 @@ export function refusal(
   if (folded.verdict.type === "applied") return null
   if (folded.state !== before) throw new Error("an ignored entry changed the state")
   return folded.verdict.refusal
+}
+
+export const STAGES: readonly Stage[] = ["ready", "refreshing", "retrying", "connecting", "relogin"]
+
+const seen = (name: string, connected: boolean, self = false) => ({
+  id: `${name}.1`,
+  name,
+  connected,
+  self,
+})
+
+/** A stage as a laptop sees it that reaches neither the desk nor the phone. */
+export function told(
+  stage: Stage,
+  cause: string | null,
+  suspects: readonly string[] = [],
+): StageStatus {
+  const members = [seen("laptop", true, true), seen("desk", false), seen("phone", false)]
+  return { stage, cause, suspects: suspects.map((name) => `${name}.1`), members }
 }
