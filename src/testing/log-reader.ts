@@ -61,6 +61,12 @@ export class LogReader {
     return entry === undefined ? null : this.entry(entry)
   }
 
+  /** Logins that entries on the member's disk end by name. */
+  ended(member: SimulatedMember): readonly number[] {
+    const read = persistedOf(member).entries.map((entry) => this.entry(entry))
+    return read.flatMap((entry) => (entry?.type === "logout" ? [entry.epoch] : []))
+  }
+
   /** Whether the member's disk holds the pair, or a state that came after it. */
   holdsHead(member: SimulatedMember, head: Head): boolean {
     const disk = persistedOf(member)

@@ -231,6 +231,8 @@ export class StoryRecord implements WorldWatch {
     const { coordinator } = member
     if (coordinator === null) return
     this.#pace.started(this.#world.members)
+    // Also what a machine wrote that died of it, and told nobody.
+    for (const epoch of this.#log.ended(member)) this.#ended.add(epoch)
     const wrong = neverBack(member, this.#kept.get(member), headOf(coordinator))
     this.#complain(wrong === null ? null : `after a restart ${wrong}`)
     this.#heads.delete(member)
