@@ -189,8 +189,10 @@ const SERVER: readonly Act[] = [
   fault("route", 3, (story) => {
     story.note("the way to the server misbehaves")
     const some = (share: number): number => (story.random() < 0.4 ? share : 0)
+    // Offline is what a laptop is most often: whatever is tried at once after a failure fails again.
+    const luck = story.random()
     story.world.setRoute({
-      refused: some(0.5),
+      refused: luck < 0.2 ? 1 : luck < 0.4 ? 0.5 : 0,
       requestLost: some(0.4),
       replyLost: some(0.4),
       late: some(0.4),

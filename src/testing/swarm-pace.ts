@@ -9,8 +9,8 @@ import { nameOf, printHead } from "./swarm-invariants.ts"
 import type { Sending, SendingEnd } from "./watch.ts"
 import type { SimulatedMember } from "./world.ts"
 
-/** What the slowest backoff allows in a minute, with a wide margin: a loop makes thousands. */
-const STORM = 60
+/** In a minute. Pauses that double allow about a dozen; without them each member that wants a token tries once a second. */
+const STORM = 30
 const MINUTE_MS = 60_000
 /** Where nobody replaces a turn that its holder has not reported. */
 const ORDERLY: readonly ReplayPolicy["type"][] = ["strict", "confirm", "grace"]
