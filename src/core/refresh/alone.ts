@@ -58,8 +58,9 @@ export class Alone {
   #holdUntilMs = -Infinity
   #notBeforeWall = -Infinity
   #misconfigured = false
-  /** Tokens that the server refused, and tokens that a person or the option let go: neither is sent here again. */
+  /** Tokens that the server refused: they are not sent here again. */
   readonly #refused = new Set<Lineage>()
+  /** Tokens that were sent here with consent: the one that was given in advance is used up for them. */
   readonly #gambled = new Set<Lineage>()
   #consent = false
   #trouble: CauseCode | null = null
@@ -138,7 +139,7 @@ export class Alone {
     if (this.#sinceMs === null || this.#spending) return null
     if (this.#nextAskMs <= at.now) {
       this.#asks += 1
-      // Never at once again: the pause is drawn from its upper half, so that a peer that has just come is asked soon.
+      // Never at once again, whatever is drawn: whoever was asked needs a moment to answer.
       this.#nextAskMs = at.now + 500 + backoffMs(this.#asks, this.#random)
       return { type: "ask" }
     }

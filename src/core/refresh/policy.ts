@@ -1,4 +1,4 @@
-/** What each replay policy allows once a token may have been spent (DESIGN: the README's table "Replay policies"). */
+/** What each replay policy allows once a token may have been spent (README, "Replay policies"). */
 
 import type { ReplayPolicy } from "../oauth/types.ts"
 

@@ -10,6 +10,7 @@ import type {
 import { Bench, KEYS, LOGGED_IN, types, WALL } from "./bench.ts"
 import {
   DOUBT,
+  doubtful,
   LOGIN,
   pair,
   provider,
@@ -336,8 +337,7 @@ describe("a turn of our own that was not sent", () => {
     bench.demand()
     bench.commit(turn("b"), true)
     bench.step({ type: "leader", leader: null })
-    const open = { number: bench.open, epoch: 1, generation: 1, holder: "b" }
-    const own = { ...open, proposal: "", replaces: null, doubt: null }
+    const own = { ...doubtful(), number: bench.open, holder: "b", doubt: null }
     bench.step({ type: "unsent", turn: own, cause: "ECONNREFUSED" })
     bench.now = 1_000
     return bench
@@ -355,15 +355,7 @@ describe("a turn of our own that was not sent", () => {
   test.each(["multi-use", "reject"] as const)("is judged under %s", (type) => {
     const bench = new Bench("b", state(KEYS, provider({ type }), LOGIN, turn("b")))
     bench.step({ type: "leader", leader: null })
-    const own = {
-      number: 4,
-      epoch: 1,
-      generation: 1,
-      holder: "b",
-      proposal: "run.1",
-      replaces: null,
-      doubt: null,
-    }
+    const own = { ...doubtful(), number: 4, holder: "b", doubt: null }
 
     expect(types(bench.step({ type: "unsent", turn: own, cause: "x" }))).toEqual(["judge"])
   })

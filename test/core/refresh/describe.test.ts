@@ -78,6 +78,36 @@ describe("the words of the contract", () => {
     expect(reasonOf(stage, cause)).toBe(reason)
   })
 
+  test.each([
+    ["starting", "starting"],
+    ["not_initialized", "never_logged_in"],
+    ["logged_out", "logged_out"],
+    ["stuck", "stuck"],
+    ["no_quorum", "no_quorum"],
+    ["courier_died", "in_doubt"],
+    ["spent_elsewhere", "spent_elsewhere"],
+    ["holder_away", "holder_away"],
+    ["slow_answer", "slow_answer"],
+    ["no_full_member", "no_full_member"],
+    ["earlier_request", "earlier_request"],
+    ["idle", "idle"],
+    ["CLAIM_FAILED", "store_failed"],
+    ["timeout", "host_lost"],
+    ["host_busy", "host_silent"],
+    ["host_version", "host_version"],
+    ["wrong_identity", "wrong_identity"],
+    ["TIMEOUT", "unreachable"],
+    ["captive_portal", "misunderstood"],
+    ["BODY_TOO_LARGE", "misunderstood"],
+    ["client_refused", "client_refused"],
+    ["INSECURE_URL", "settings"],
+    ["discovery_failed", "not_prepared"],
+    ["found_unsent", "not_sent"],
+    ["transient", "transient"],
+  ] as const)("our own word %s is told as %s, in every stage", (cause, reason) => {
+    expect(STAGES.map((stage) => reasonOf(stage, cause))).toEqual(STAGES.map(() => reason))
+  })
+
   test("a cause without words is quoted, and cannot forge a line", () => {
     expect(describeStage(told("connecting", "new_cause")).detail).toBe("the cause is new_cause")
     expect(describeStage(told("connecting", "x\n\u001B[2Jy")).detail).toBe("the cause is x???2Jy")
