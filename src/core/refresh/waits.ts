@@ -12,6 +12,9 @@ import { backoffMs } from "./backoff.ts"
 import { quietUntilMs, replaceableAtMs, REQUEST_LIFE_MS } from "./doubt.ts"
 import type { ClusterState, Instant, Turn } from "./types.ts"
 
+/** How long a server's Retry-After holds a machine that cannot tell the time. */
+const UNSURE_RETRY_MS = 60_000
+
 /** When this member heard of each, on the pacing clock. */
 interface Heard {
   readonly headMs: number
@@ -59,19 +62,25 @@ export class Waits {
   }
 
   /** When the next attempt may begin; null: nothing holds it back. */
-  heldUntil({ retry, pair }: ClusterState, at: Instant): number | null {
-    const onPace = (wallMs: number): number => at.now + (wallMs - at.wall)
-    const byServer = retry === null ? -Infinity : onPace(retry.notBeforeMs)
-    const byHearing = this.#heard.headMs + REQUEST_LIFE_MS
-    const bySends = pair?.resent === true ? byHearing : -Infinity
-    // A machine that was started with its clock set forward would send while the earlier request is on its way.
-    const believed = pair === null || at.sure === false ? bySends : onPace(quietUntilMs(pair))
-    const until = Math.max(
-      this.#holdUntilMs,
-      Math.min(byServer, this.#heard.failureMs + RETRY_DELAY_MS_MAX),
-      Math.min(bySends, believed),
-    )
+  heldUntil(state: ClusterState, at: Instant): number | null {
+    const until = Math.max(this.#holdUntilMs, this.#byServer(state, at), this.#bySends(state, at))
     return until > at.now ? until : null
+  }
+
+  #byServer({ retry }: ClusterState, at: Instant): number {
+    if (retry === null) return -Infinity
+    const { failureMs } = this.#heard
+    // Nobody knows how much of the server's wait is over: a minute is what most of them ask for.
+    if (at.sure === false) return failureMs + UNSURE_RETRY_MS
+    return Math.min(at.now + (retry.notBeforeMs - at.wall), failureMs + RETRY_DELAY_MS_MAX)
+  }
+
+  /** A machine that was started with its clock set forward would send while the earlier request is on its way. */
+  #bySends({ pair }: ClusterState, at: Instant): number {
+    if (pair === null || !pair.resent) return -Infinity
+    const byHearing = this.#heard.headMs + REQUEST_LIFE_MS
+    if (at.sure === false) return byHearing
+    return Math.min(at.now + (quietUntilMs(pair) - at.wall), byHearing)
   }
 
   /** The open turn, with no doubt about it that began after this member heard of it. */

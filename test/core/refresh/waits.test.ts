@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { REQUEST_LIFE_MS } from "../../../src/core/refresh/doubt.ts"
 import type { ClusterState, Instant, LogEntry } from "../../../src/core/refresh/types.ts"
 import { Waits } from "../../../src/core/refresh/waits.ts"
-import { DOUBT, LOGIN, provider, report, result, state, turn, UNSPENT } from "./fixtures.ts"
+import { DOUBT, LOGIN, pair, provider, report, result, state, turn, UNSPENT } from "./fixtures.ts"
 
 const HOUR = 3_600_000
 /** The server's time when the pacing clock shows 0. */
@@ -195,5 +195,34 @@ describe("an open turn may be replaced", () => {
     const strict = state(provider({ type: "strict" }), LOGIN, turn("b"))
 
     expect(heard([100, strict]).replaceableFrom(strict, at(HOUR))).toBe(Infinity)
+  })
+})
+
+// Found by the simulator, seeds 5098 and 90: after a boot the wall clock was believed, and every wait was over.
+describe("a machine that was started anew and cannot tell the time", () => {
+  const unsure = (ms: number): Instant => ({ now: ms, wall: 1e12, sure: false })
+  const resent = { ...state(LOGIN), pair: pair(1, { resent: true, issuedAtMs: 0 }) }
+
+  test("waits out the life of an earlier request from when it heard of the pair", () => {
+    const waits = new Waits(() => 0.5, 0)
+
+    expect(waits.heldUntil(resent, unsure(10))).toBe(REQUEST_LIFE_MS)
+    expect(waits.heldUntil(resent, unsure(REQUEST_LIFE_MS))).toBeNull()
+  })
+
+  test("gives a server that asked for patience a minute", () => {
+    const waits = new Waits(() => 0.5, 0)
+    const busy = { ...state(LOGIN), retry: { notBeforeMs: 5, cause: "http_429" } }
+
+    expect(waits.heldUntil(busy, unsure(10))).toBe(60_000)
+  })
+
+  test("counts a doubt from when it heard of it, and knows no window", () => {
+    const waits = new Waits(() => 0.5, 0)
+    const open = state(LOGIN, turn(), report(2, DOUBT))
+
+    const { doubt } = waits.turn(open, unsure(7_000)) ?? {}
+
+    expect(doubt).toMatchObject({ sinceMs: 1e12 - 7_000, sentAtMs: null })
   })
 })
