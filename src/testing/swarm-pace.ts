@@ -26,7 +26,7 @@ export class Pace {
   readonly #policy: ReplayPolicy
   #begun: readonly number[] = []
   readonly #asked = new Map<string, Asked>()
-  /** How far apart two members' clocks ever were when one began to follow it: so much may go wrong with what one tells. */
+  /** How far apart two clocks ever were, the server's among them, when a process began to follow its machine's. */
   #apartMs = 0
 
   constructor(policy: ReplayPolicy) {
@@ -35,7 +35,7 @@ export class Pace {
 
   /** A process follows its machine's clock from its start on. */
   started(members: readonly SimulatedMember[]): void {
-    const errors = members.map(({ clockErrorMs }) => clockErrorMs)
+    const errors = [0, ...members.map(({ clockErrorMs }) => clockErrorMs)]
     this.#apartMs = Math.max(this.#apartMs, Math.max(...errors) - Math.min(...errors))
   }
 
