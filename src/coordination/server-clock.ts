@@ -60,6 +60,8 @@ export class ServerClock {
     this.#saved = saved
     if (saved === null) {
       this.#baseMs = wallBaseMs
+      // Nothing of an earlier run is waited for, and this one's own times fit each other.
+      this.#sure = true
     } else if (saved.boot !== null && saved.boot === clock.bootId()) {
       this.#source = saved.source
       this.#baseMs = saved.baseMs
