@@ -228,6 +228,33 @@ describe("a person", () => {
     await cluster.until("all have the new token", () => cluster.all("1.2"), 5 * MINUTE_MS)
   })
 
+  // It went out at once, and again when its answer was lost: the second send nobody had accepted.
+  test("takes over for one send: if its answer is lost the token is not sent again", async () => {
+    const cluster = await Cluster.loggedIn({ lifetimeSeconds: 1_800 })
+    cluster.world.setRoute({ replyLost: 1 })
+
+    await cluster.at(0).takeOver(false)
+    await cluster.runFor(10 * MINUTE_MS)
+
+    expect(cluster.world.server.counts).toMatchObject({ posts: 1, revoked: 0 })
+    expect(cluster.stages()).toEqual(["ready in_doubt", "ready in_doubt", "ready in_doubt"])
+  })
+
+  test("takes over after a refusal that its own record knows: the server is not asked again", async () => {
+    const cluster = await abandoned({ policy: MULTI_USE })
+    cluster.world.server.revoke(1)
+    cluster.demand(0, true)
+    await cluster.runFor(MINUTE_MS)
+    for (const at of [1, 2]) cluster.member(at).start()
+    await cluster.until("a leader is heard", () => cluster.status(0).quorum, MINUTE_MS)
+
+    await cluster.at(0).takeOver(false)
+    const dead = (): boolean => cluster.stages().every((one) => one === "relogin invalid_grant")
+
+    await cluster.until("all are told", dead, MINUTE_MS)
+    expect(cluster.world.server.counts).toMatchObject({ posts: 1, rejected: 1 })
+  })
+
   test("cannot remove the holder of an open turn without saying that it is gone", async () => {
     const cluster = await Cluster.loggedIn({ lifetimeSeconds: 120 })
     cluster.demand(1, true)
