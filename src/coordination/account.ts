@@ -12,7 +12,7 @@ import type { Epoch, MemberId } from "../core/refresh/types.ts"
 import type { CurrentToken, LoginTokens } from "../ports/coordinator.ts"
 import type { Crypto } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
-import { sealPair } from "./attempts.ts"
+import { sealPair } from "./pairs.ts"
 import { type Replica, secretContext } from "./replica.ts"
 import type { Submissions } from "./submissions.ts"
 

@@ -27,9 +27,10 @@ import {
   type Turn,
 } from "../core/refresh/types.ts"
 import type { Courier } from "../ports/courier.ts"
-import type { Crypto, Identity, Keyring } from "../ports/sealer.ts"
+import type { Crypto, Identity } from "../ports/sealer.ts"
 import type { TokenEndpoint } from "../ports/token-endpoint.ts"
-import { boxContext, type Replica } from "./replica.ts"
+import { sealPair } from "./pairs.ts"
+import type { Replica } from "./replica.ts"
 import type { Reading, ServerClock } from "./server-clock.ts"
 
 export interface AttemptParts {
@@ -42,9 +43,6 @@ export interface AttemptParts {
   /** The endpoint of the provider that the cluster agreed on; null before it did. */
   readonly endpoint: () => TokenEndpoint | null
 }
-
-/** Assumed when the server does not say: the most common value, and refreshed well before it ends. */
-export const ASSUMED_LIFETIME_MS = 3_600_000
 
 /** `busy`: the courier still works. `unsent`: this send did not leave; what an earlier one did is still unknown. */
 export type Attempted =
@@ -120,10 +118,10 @@ export class Attempts {
       return this.judge(turn)
     }
     const again = turn.doubt !== null
-    if (!again) {
-      const before = await this.#before(turn, head, endpoint, consent)
-      if (before !== null) return before
-    }
+    const before = again
+      ? await this.#newest(turn, head, endpoint)
+      : await this.#before(turn, head, endpoint, consent)
+    if (before !== null) return before
     const key = keyOf(head, turn.number, again ? this.#latest(head, turn) + 1 : 1)
     let request
     try {
@@ -143,11 +141,35 @@ export class Attempts {
         return this.#judged(turn, head, { exchange: result.exchange, went }, key.attempt)
       case "unsent":
         return result
-      case "in-doubt":
+      case "in-doubt": {
+        // The courier may have died behind its record: then the pair is here, and sending again would revoke it.
+        const answer = this.#answerOf(key)
+        if (answer !== null)
+          return this.#judged(turn, head, { exchange: answer, went }, key.attempt)
         return this.#report(turn, this.#doubt(result.cause, { sends: sendsOf(key.attempt) }))
+      }
       default:
         return result satisfies never
     }
+  }
+
+  /** The recorded answer to exactly this attempt. */
+  #answerOf({ parent, turn, attempt }: AttemptKey): Exchange | null {
+    const kept = this.#parts.courier
+      .kept()
+      .find(({ key }) => key.parent === parent && key.turn === turn && key.attempt === attempt)
+    return kept?.exchange ?? null
+  }
+
+  /** Nobody sends again while a courier works, or when the newest attempt has brought a pair. Null: it may be sent. */
+  async #newest(turn: Turn, head: Pair, endpoint: TokenEndpoint): Promise<Attempted | null> {
+    if (this.#parts.courier.sends(keyOf(head, ALONE, 1)) === null) return "busy"
+    const key = keyOf(head, turn.number, this.#latest(head, turn))
+    const exchange = this.#answerOf(key)
+    if (exchange === null) return null
+    const outcome = await endpoint.interpret(exchange)
+    if (outcome.type !== "granted") return null
+    return this.#granted(turn, head, { exchange, went: null }, outcome, key)
   }
 
   #latest(head: Pair, turn: Turn): number {
@@ -205,15 +227,12 @@ export class Attempts {
   }
 
   async #answered(turn: Turn, head: Pair, key: AttemptKey): Promise<Attempted> {
-    const { turn: number, attempt } = key
-    const kept = this.#parts.courier
-      .kept()
-      .find(({ key: each }) => each.turn === number && each.attempt === attempt)
-    if (kept === undefined) {
-      const sends = sendsOf(attempt)
+    const exchange = this.#answerOf(key)
+    if (exchange === null) {
+      const sends = sendsOf(key.attempt)
       return this.#report(turn, this.#doubt("record_unreadable", { spent: true, sends }))
     }
-    return this.#judged(turn, head, { exchange: kept.exchange, went: null }, attempt)
+    return this.#judged(turn, head, { exchange, went: null }, key.attempt)
   }
 
   /** Spends a pair's refresh token without a turn. Resolves always. */
@@ -238,14 +257,20 @@ export class Attempts {
     const key = { ...first, attempt: courier.latest(first) + 1 }
     const went = this.#parts.server.read()
     const carried = await courier.carry(key, request)
-    if (carried.type !== "answered") return ended(carried)
-    const outcome = await endpoint.interpret(carried.exchange)
+    let exchange = null
+    if (carried.type === "answered") exchange = carried.exchange
+    else {
+      // The courier may have died behind its record.
+      exchange = this.#answerOf(key)
+      if (exchange === null) return ended(carried)
+    }
+    const outcome = await endpoint.interpret(exchange)
     if (outcome.type === "granted") {
       if (isForeign(pair, outcome.tokens))
         return ended({ type: "rejected", cause: "wrong_identity" })
       return {
         end: null,
-        result: this.#result(pair, { ...carried, went }, outcome.tokens, key, sends > 0),
+        result: this.#result(pair, { exchange, went }, outcome.tokens, key, sends > 0),
       }
     }
     const atMs = this.#parts.server.nowMs()
@@ -438,44 +463,4 @@ function endOf(
   outcome: Exclude<Outcome, { type: "granted" | "retry-later" }>,
 ): Exclude<AloneEnd["type"], "retry-later"> {
   return outcome.type === "unspent" ? "unsent" : outcome.type
-}
-
-export interface PairParts {
-  readonly epoch: number
-  readonly generation: number
-  readonly parent: string | null
-  readonly refreshToken: string
-  readonly tokens: TokenResponse
-  readonly issuedAtMs: number
-  readonly resent: boolean
-  readonly by: MemberId
-}
-
-/** A pair as the log holds it: two boxes, and what may be known without opening them. */
-export function sealPair(
-  clusterId: string,
-  keyring: Keyring,
-  crypto: Crypto,
-  parts: PairParts,
-): Pair {
-  const { tokens } = parts
-  const access = JSON.stringify({ accessToken: tokens.accessToken, tokenType: tokens.tokenType })
-  const bytes = (text: string): Uint8Array => Buffer.from(text, "utf8")
-  return {
-    epoch: parts.epoch,
-    generation: parts.generation,
-    parent: parts.parent,
-    lineage: crypto.lineage(clusterId, parts.refreshToken),
-    accessBox: keyring.seal(bytes(access), boxContext(clusterId, parts, "access")),
-    refreshBox: keyring.seal(bytes(parts.refreshToken), boxContext(clusterId, parts, "refresh")),
-    issuedAtMs: parts.issuedAtMs,
-    lifetimeMs:
-      tokens.expiresInSeconds === null ? ASSUMED_LIFETIME_MS : tokens.expiresInSeconds * 1_000,
-    refreshLifetimeMs:
-      tokens.refreshExpiresInSeconds === null ? null : tokens.refreshExpiresInSeconds * 1_000,
-    scope: tokens.scope,
-    subject: tokens.subject,
-    resent: parts.resent,
-    by: parts.by,
-  }
 }

@@ -81,10 +81,12 @@ export class Conduct {
   async #vouch(key: string, entry: LogEntry): Promise<void> {
     const { attempts, decide, replica } = this.#parts
     try {
-      const { results } = await attempts.found()
       const { pair } = replica.state
+      // First the lock, then the records: a courier that ends in between has written what it received.
+      const quiet = pair !== null && attempts.isQuiet(pair)
+      const { results } = await attempts.found()
       const follows = results.some((result) => result.pair.parent === pair?.lineage)
-      if (pair !== null && !follows && attempts.isQuiet(pair)) return this.#intend(key, entry)
+      if (quiet && !follows && replica.state.pair === pair) return this.#intend(key, entry)
       decide({ type: "settled", key, result: "refused" })
     } catch (error) {
       this.#parts.failed(error)
