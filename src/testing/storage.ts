@@ -51,6 +51,8 @@ export interface MemoryDisk {
    * synced is lost.
    */
   crash(): void
+  /** What a process reads, synced or not. Not a copy: for reading only. */
+  readonly content: DiskImage
   /** What a machine that dies now leaves behind. Not a copy: for reading only. */
   durable(): DiskImage
   /** A copy of all that is durable, as good as a backup. */

@@ -17,6 +17,7 @@ import { drawPlan, type Plan } from "./swarm-plan.ts"
 import { StoryRecord } from "./swarm-record.ts"
 import { count, type Counts } from "./swarm-tally.ts"
 import { CLEAR } from "./trip.ts"
+import { both, type WorldWatch } from "./watch.ts"
 import { type SimulatedMember, simulatedWorld, type World } from "./world.ts"
 
 export interface SwarmReport {
@@ -53,9 +54,19 @@ const TRACE_LINES = 250
 /** What a member with a valid token may not say in the end; that an attempt failed before it got no chance to try again is none. */
 const TROUBLES: readonly string[] = ["no_quorum", "in_doubt", "store_failed", "spent_elsewhere"]
 
-/** Runs one seed to its end. */
-export async function runSeed(seed: number): Promise<SwarmReport> {
-  const story = new Story(seed)
+/** Somebody who wants to know what happens in a story, besides whether all is well. */
+export interface Listener {
+  /** Told once, before the story begins. */
+  listen(plan: Plan, world: () => World): WorldWatch
+}
+
+/**
+ * Runs one seed to its end.
+ *
+ * @param listener hears the faults, and the story ends with them.
+ */
+export async function runSeed(seed: number, listener?: Listener): Promise<SwarmReport> {
+  const story = new Story(seed, listener)
   await story.run()
   return story.report()
 }
@@ -67,13 +78,16 @@ class Story implements Stage {
   chaos = true
   readonly #plan: Plan
   readonly #seed: number
+  readonly #listened: boolean
   readonly #record: StoryRecord
   readonly #hash = createHash("sha256")
   readonly #trace: string[] = []
+  #told = false
   #calmMs = 0
   #nowMs: () => number = () => 0
 
-  constructor(seed: number) {
+  constructor(seed: number, listener?: Listener) {
+    this.#listened = listener !== undefined
     this.#seed = seed
     const random = seededRandom(seed)
     this.random = random
@@ -81,7 +95,9 @@ class Story implements Stage {
     const { policy, lifetimeSeconds, impatient } = this.#plan
     const note = (line: string): void => this.note(line)
     this.#record = new StoryRecord(this.#plan, note)
-    this.world = simulatedWorld({ ...this.#plan, random, watch: this.#record })
+    const heard = listener?.listen(this.#plan, () => this.world)
+    const watch = heard === undefined ? this.#record : both(this.#record, heard)
+    this.world = simulatedWorld({ ...this.#plan, random, watch })
     this.#record.world = this.world
     this.#nowMs = () => this.world.scheduler.nowMs
     const complain = (what: string): void => this.#record.complain(what)
@@ -99,6 +115,8 @@ class Story implements Stage {
   }
 
   note(line: string): void {
+    // A person whose wish is answered after the end of a story.
+    if (this.#told) return
     const text = `${(this.#nowMs() / 1_000).toFixed(3)} ${line}`
     this.#hash.update(text)
     this.#trace.push(text)
@@ -132,7 +150,7 @@ class Story implements Stage {
       if (!this.#failed()) this.#act()
       at += between(this.random, 50, 2 * this.#plan.restMs)
     }
-    if (this.#failed()) return
+    if (this.#failed() || this.#listened) return
     this.#calm()
     await this.#recover("before the last refresh")
     if (this.#failed()) return
@@ -144,6 +162,7 @@ class Story implements Stage {
   }
 
   report(): SwarmReport {
+    this.#told = true
     const { tally, violations } = this.#record
     return {
       seed: this.#seed,

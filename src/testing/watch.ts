@@ -64,3 +64,21 @@ export const BLIND: WorldWatch = {
   started: () => {},
   died: () => {},
 }
+
+/** Tells both. */
+export function both(a: WorldWatch, b: WorldWatch): WorldWatch {
+  return {
+    carries: (sending) => (a.carries(sending), b.carries(sending)),
+    leaves: (sending) => (a.leaves(sending), b.leaves(sending)),
+    judged: (sending, status) => (a.judged(sending, status), b.judged(sending, status)),
+    ends: (sending, end) => (a.ends(sending, end), b.ends(sending, end)),
+    recorded: (sending, end) => (a.recorded(sending, end), b.recorded(sending, end)),
+    revoked: (family, current) => (a.revoked(family, current), b.revoked(family, current)),
+    revokes: (member, token) => (a.revokes(member, token), b.revokes(member, token)),
+    message: (from, to, message) => (a.message(from, to, message), b.message(from, to, message)),
+    bytes: (bytes) => (a.bytes(bytes), b.bytes(bytes)),
+    wrote: (member, write) => (a.wrote(member, write), b.wrote(member, write)),
+    started: (member) => (a.started(member), b.started(member)),
+    died: (member) => (a.died(member), b.died(member)),
+  }
+}

@@ -101,7 +101,8 @@ export interface World {
   runUntil(ms: number, stop?: () => boolean): Promise<void>
 }
 
-const CLUSTER = "5eed".repeat(8)
+/** The id of every simulated cluster. */
+export const CLUSTER: string = "5eed".repeat(8)
 /** Fits a loopback and a home network, as the session has it. */
 const DESKTOP: Omit<RaftOptions, "self"> = {
   electionMs: 1_000,

@@ -3,6 +3,8 @@
  *
  * `node test/model/explore.ts all|PART-OF-A-NAME [own|2x2|2x3|3x2] [EVENT,EVENT...] [MOST-STATES]`: the events are added
  * once each to those of the case. Broken rules run with `broken` or part of their name.
+ *
+ * `node test/model/explore.ts trace N [FROM]`: runs N seeds of the simulator and follows each.
  */
 
 import { BROKEN_CASES } from "./broken.ts"
@@ -10,6 +12,7 @@ import { boundsOf, type Case, LONG, PAIR, SAFE_CASES, setting, type Size, TRIO }
 import { check } from "./checker.ts"
 import { protocol } from "./protocol.ts"
 import { EVENTS } from "./rules.ts"
+import { follow, record } from "./runs.ts"
 
 const [, , wanted = "all", size = "2x3", extra = "", most = "1000000"] = process.argv
 const SIZES: Readonly<Record<string, Size | null>> = {
@@ -50,6 +53,23 @@ function run(each: Case, fails: string | null): boolean {
   return fails === null ? broken.length === 0 : asked.length === 1
 }
 
+async function traces(count: number, from: number): Promise<boolean> {
+  const seen = { events: 0, posts: 0, refused: 0 }
+  for (let seed = from; seed < from + count; seed += 1) {
+    const recorded = await record(seed)
+    const { refusal } = follow(recorded)
+    seen.events += recorded.events.length
+    seen.posts += recorded.events.filter(({ type }) => type === "arrived").length
+    if (refusal === null) continue
+    seen.refused += 1
+    process.stdout.write(`seed=${seed} ${recorded.plan.policy.type}\n${refusal}\n`)
+  }
+  process.stdout.write(
+    `${count} runs, ${seen.events} events, ${seen.posts} POSTs, ${seen.refused} refused\n`,
+  )
+  return seen.refused === 0
+}
+
 function searches(): boolean {
   const chosen = SIZES[size]
   if (chosen === undefined) throw new Error(`no such size: ${size}`)
@@ -65,4 +85,6 @@ function searches(): boolean {
   return outcomes.every(Boolean)
 }
 
-process.exitCode = searches() ? 0 : 1
+const held =
+  wanted === "trace" ? await traces(Number(size), Number(extra === "" ? 1 : extra)) : searches()
+process.exitCode = held ? 0 : 1
