@@ -35,9 +35,25 @@ describe("the words of the contract", () => {
     })
   })
 
-  test("a device that may hold the pair is named before anybody is asked to log in", () => {
-    expect(describeStage(told("connecting", "in_doubt", ["desk"])).action).toBe("Open desk.")
-    expect(describeStage(told("connecting", "in_doubt")).action).toBeNull()
+  test.each(["in_doubt", "spent_elsewhere", "holder_away"])(
+    "%s names the device that may hold the pair before anybody is asked to log in",
+    (cause) => {
+      const named = describeStage(told("connecting", cause, ["desk"]))
+
+      expect(named).toMatchObject({ title: "Connecting...", action: "Open desk." })
+      expect(describeStage(told("connecting", cause)).action).toBeNull()
+    },
+  )
+
+  test("a device that is connected already is not named", () => {
+    const status = told("relogin", "stuck", ["desk"])
+    const members = status.members.map((one) => ({ ...one, connected: true }))
+
+    expect(describeStage({ ...status, members }).title).toBe("Log in again to restore the service")
+  })
+
+  test("no device is named where opening one does not help", () => {
+    expect(describeStage(told("connecting", "no_quorum", ["desk"])).action).not.toMatch(/desk/)
   })
 
   test.each([
