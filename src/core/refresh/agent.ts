@@ -29,9 +29,13 @@ import type {
 } from "./types.ts"
 import { Waits } from "./waits.ts"
 
-interface Demand {
+/** Names the head that is to be replaced. */
+interface Head {
   readonly epoch: Epoch
   readonly generation: Generation
+}
+
+interface Demand extends Head {
   readonly force: boolean
 }
 
@@ -54,7 +58,7 @@ export class Agent {
   #demand: Demand | null = null
   #demandSentMs = -Infinity
   #offeredUntilMs = -Infinity
-  #invited: Demand | null = null
+  #invited: Head | null = null
   #consent = false
   #caughtUp = false
   #used = false
@@ -230,7 +234,7 @@ export class Agent {
           this.#offer(from, message, at)
         return
       case "offer":
-        if (from === this.#leader) this.#invited = { ...message, force: false }
+        if (from === this.#leader) this.#invited = message
         return
       case "ask": {
         const answer = this.#ahead.answer(this.#state, message)
@@ -273,7 +277,7 @@ export class Agent {
     const newest = this.ahead ?? head
     const wanted = this.#demand
     const hopeless = dead !== null || refused !== null
-    if (this.#leader !== null || newest === null || wanted === null || hopeless) return
+    if (newest === null || wanted === null || hopeless) return
     const { fallback } = this.#options
     const policy = provider?.settings.replayPolicy ?? null
     const step = this.#alone.next({ pair: newest, policy, fallback, force: wanted.force }, at)
@@ -301,7 +305,7 @@ export class Agent {
   /** A demand is for a successor of the newest pair: one that was served ends, one for a pair that is gone moves back. */
   #follow(newest: Pair | null): void {
     const wanted = this.#demand
-    if (wanted === null || newest === null || wanted.epoch !== newest.epoch) return
+    if (wanted === null || newest === null) return
     if (wanted.generation < newest.generation) this.#demand = null
     else this.#demand = { ...wanted, generation: newest.generation }
   }
@@ -373,7 +377,7 @@ export class Agent {
     if (invited !== null && quiet && this.#mayTake(invited, at)) return this.#seize(invited, at)
     const wanted = this.#demand
     if (wanted === null) return
-    if (this.#consent && this.#leader !== null) {
+    if (this.#consent) {
       // A person has said so: whatever another member's turn may cost, it is replaced.
       if (this.#isLiving(wanted) && this.#isFull(this.#self)) this.#seize(wanted, at, true)
       return
@@ -399,7 +403,7 @@ export class Agent {
     this.#wakeAt(at.now + DEMAND_MS)
   }
 
-  #offer(to: MemberId, wanted: { epoch: Epoch; generation: Generation }, at: Instant): void {
+  #offer(to: MemberId, wanted: Head, at: Instant): void {
     if (this.#offeredUntilMs > at.now) return this.#wakeAt(this.#offeredUntilMs)
     const fit = this.#isFull(to) ? to : this.#state.members.find(({ id }) => this.#isFull(id))?.id
     if (fit === undefined) return
@@ -408,7 +412,7 @@ export class Agent {
     this.#effects.push({ type: "send", to: fit, message: { type: "offer", epoch, generation } })
   }
 
-  #seize(wanted: { epoch: Epoch; generation: Generation }, at: Instant, consent = false): void {
+  #seize(wanted: Head, at: Instant, consent = false): void {
     const { epoch, generation } = wanted
     const replaces = this.#state.turn?.number ?? null
     const holder = this.#self
@@ -421,7 +425,7 @@ export class Agent {
   }
 
   /** The head is the one to be replaced, and nothing says that it is hopeless. */
-  #isLiving(wanted: { epoch: Epoch; generation: Generation }): boolean {
+  #isLiving(wanted: Head): boolean {
     const { pair, dead, refused } = this.#state
     if (pair === null || dead !== null || refused !== null) return false
     // A descendant of the head is in our journal: whoever spent the head again would replay it.
@@ -430,7 +434,7 @@ export class Agent {
   }
 
   /** And nobody holds a turn that counts. */
-  #isFree(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {
+  #isFree(wanted: Head, at: Instant): boolean {
     return this.#isLiving(wanted) && (this.#state.turn === null || this.#isReplaceable(at))
   }
 
@@ -440,14 +444,11 @@ export class Agent {
     return fromMs <= at.now
   }
 
-  #mayTake(wanted: { epoch: Epoch; generation: Generation }, at: Instant): boolean {
+  #mayTake(wanted: Head, at: Instant): boolean {
     return this.#isFree(wanted, at) && this.#isFull(this.#self)
   }
 
-  #canOpen(
-    wanted: { epoch: Epoch; generation: Generation; force?: boolean },
-    at: Instant,
-  ): boolean {
+  #canOpen(wanted: Head & { force?: boolean }, at: Instant): boolean {
     if (this.#state.misconfigured !== null && wanted.force !== true) return false
     return this.#isFree(wanted, at) && this.#heldByLog(at) === null
   }
