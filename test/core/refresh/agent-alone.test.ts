@@ -1,16 +1,25 @@
 import { describe, expect, test } from "vitest"
 
-import type { AgentEffect, AgentInput } from "../../../src/core/refresh/agent-types.ts"
-import type {
-  MemberId,
-  PeerMessage,
-  ReportEntry,
-  ResultEntry,
-} from "../../../src/core/refresh/types.ts"
-import { Bench, KEYS, LOGGED_IN, types, WALL } from "./bench.ts"
+import type { AgentInput } from "../../../src/core/refresh/agent-types.ts"
+import type { MemberId, PeerMessage, ResultEntry } from "../../../src/core/refresh/types.ts"
 import {
-  DOUBT,
-  doubtful,
+  alone,
+  ASK,
+  ASKED,
+  Bench,
+  got,
+  KEYS,
+  LOGGED_IN,
+  mine,
+  MULTI,
+  OWNER_ONLY,
+  spend,
+  STRICT,
+  types,
+  WALL,
+  without,
+} from "./bench.ts"
+import {
   LOGIN,
   pair,
   provider,
@@ -22,35 +31,11 @@ import {
   UNSPENT,
 } from "./fixtures.ts"
 
-const MULTI = state(KEYS, provider({ type: "multi-use" }), LOGIN)
-const STRICT = state(KEYS, provider({ type: "strict" }), LOGIN)
-const ASK: PeerMessage = { type: "ask", epoch: 1, generation: 1 }
-const ASKED: readonly AgentEffect[] = ["a", "c"].map((to) => ({ type: "send", to, message: ASK }))
-const mine = (generation: number): ResultEntry => result(generation, { by: "b" }) as ResultEntry
-const spend = (generation: number, consent = false): AgentEffect => ({
-  type: "spend-alone",
-  pair: generation === 1 ? pair(1) : mine(generation).pair,
-  consent,
-})
 const from = (peer: MemberId, message: PeerMessage): AgentInput => ({
   type: "message",
   from: peer,
   message,
 })
-const got = (generation: number, result: ResultEntry | null = null): AgentInput => ({
-  type: "alone",
-  lineage: `1.${generation}`,
-  end: result === null ? { type: "in-doubt", cause: "TIMEOUT" } : null,
-  result,
-})
-/** A member without a leader, at a moment when it is alone. */
-const alone = (of = MULTI, options: ConstructorParameters<typeof Bench>[3] = {}): Bench => {
-  const bench = new Bench("b", of, null, options)
-  bench.now = 4_000
-  return bench
-}
-const without = (effects: readonly AgentEffect[], type: string): readonly AgentEffect[] =>
-  effects.filter((effect) => effect.type !== type)
 
 describe("a member that hears no leader and needs a pair", () => {
   test("asks its peers and spends alone when the token is about to end, under multi-use", () => {
@@ -78,8 +63,57 @@ describe("a member that hears no leader and needs a pair", () => {
   ])("does nothing while the head is %s", (_, of) => {
     const bench = alone(of)
 
-    bench.demand(true)
+    expect(bench.demand(true)).toEqual([])
     expect(bench.step({ type: "consent" })).toEqual([])
+  })
+
+  test("is alone four seconds after a leader was lost, however often it is told that there is none", () => {
+    const bench = new Bench("b", MULTI, "a")
+    bench.step({ type: "kept", results: [mine(2)] })
+    bench.now = 10_000
+    bench.step({ type: "leader", leader: null })
+    expect(bench.agent.nextWakeAt).toBe(14_000)
+    bench.now = 13_000
+    bench.step({ type: "leader", leader: null })
+    expect(bench.agent.nextWakeAt).toBe(14_000)
+
+    bench.now = 14_000
+    bench.step({ type: "wake" })
+    expect(bench.agent.ahead?.generation).toBe(2)
+  })
+
+  test("is not alone after a sleep in which it kept its leader", () => {
+    const bench = new Bench("b", MULTI, "a")
+    bench.step({ type: "kept", results: [mine(2)] })
+    bench.step({ type: "resumed" })
+    bench.now = 4_000
+    bench.step({ type: "wake" })
+
+    expect(bench.agent.ahead).toBeNull()
+  })
+
+  test("arms no timer where nobody needs one", () => {
+    const bench = new Bench("b", MULTI, null)
+    bench.step({ type: "wake" })
+
+    expect(bench.agent.nextWakeAt).toBeNull()
+  })
+
+  test("sends no demand, since nobody leads", () => {
+    expect(new Bench("d", OWNER_ONLY, null).demand()).toEqual(
+      ["a", "b", "c"].map((to) => ({ type: "send", to, message: ASK })),
+    )
+  })
+
+  test("spends again after the server refused the client when somebody insists", () => {
+    const bench = alone()
+    bench.demand(true)
+    const end = { type: "misconfigured", cause: "invalid_client" } as const
+    bench.step({ type: "alone", lineage: "1.1", end, result: null })
+    bench.now = 100_000
+
+    expect(without(bench.demand(), "send")).toEqual([])
+    expect(without(bench.demand(true), "send")).toEqual([spend(1)])
   })
 
   test("does not spend what its journal says was refused", () => {
@@ -171,6 +205,29 @@ describe("a pair that came without the log", () => {
     expect(bench.agent.ahead).toBeNull()
   })
 
+  test("in use is not asked a turn for before the log has it", () => {
+    const bench = alone()
+    bench.step({ type: "kept", results: [mine(2)] })
+    bench.step({ type: "demand", epoch: 1, generation: 2, force: true })
+
+    expect(bench.step({ type: "leader", leader: "a" })).toEqual([
+      { type: "propose", key: "kept 1.2", entry: mine(2) },
+    ])
+    expect(bench.commit(mine(2))).toEqual([
+      { type: "propose", key: "take 1.2.-", entry: turn("b", 2) },
+    ])
+  })
+
+  test("stays although the log ignores another entry", () => {
+    const bench = new Bench("b", MULTI)
+    bench.step({ type: "kept", results: [mine(2)] })
+    bench.commit(turn("b", 7))
+    bench.step({ type: "settled", key: "kept 1.2", result: "refused" })
+    bench.now = 300
+
+    expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+  })
+
   test("is given up when the log went another way, and the demand moves back to the head", () => {
     const bench = alone()
     bench.step({ type: "kept", results: [mine(2), mine(3)] })
@@ -244,170 +301,6 @@ describe("between members without a leader", () => {
     expect(types(bench.step(got(2, mine(3))))).toEqual([])
     expect(bench.agent.ahead?.generation).toBe(3)
     expect(bench.agent.demanding).toBe(false)
-  })
-})
-
-describe("a person's consent", () => {
-  test("spends here once when no leader is heard, under any policy", () => {
-    const bench = alone(STRICT)
-
-    expect(bench.step({ type: "consent" })).toEqual([...ASKED, spend(1, true)])
-    bench.step(got(1))
-    bench.now = 600_000
-    expect(types(without(bench.step({ type: "wake" }), "send"))).toEqual([])
-  })
-
-  test("replaces another's open turn, whatever the policy", () => {
-    const bench = new Bench("b", state(KEYS, provider({ type: "strict" }), LOGIN, turn("c")))
-
-    expect(bench.step({ type: "consent" })).toEqual([
-      { type: "propose", key: "take 1.1.4!", entry: turn("b", 1, 4, true) },
-    ])
-    expect(bench.commit(turn("b", 1, 4, true), true)).toMatchObject([
-      { type: "carry", consent: true },
-    ])
-  })
-
-  // The turn went out at once, and once more when its answer was lost: the second send nobody had accepted.
-  test("is for one send: the turn that it brought is not sent again when it is in doubt", () => {
-    for (const consent of [true, false]) {
-      const bench = new Bench("b", STRICT)
-      bench.step({ type: "consent" })
-      bench.commit(turn("b", 1, null, consent), true)
-      const told = report(bench.open, DOUBT, "b") as ReportEntry
-      bench.step({ type: "outcome", turn: bench.open, entry: told })
-
-      expect(bench.commit(told)).toEqual([])
-      bench.now = 400_000
-      expect(bench.step({ type: "wake" })).toEqual([])
-    }
-  })
-
-  test("does not spend a token again whose successor is in the journal, nor a refused one", () => {
-    const bench = new Bench("b", state(KEYS, provider({ type: "strict" }), LOGIN, turn("c")))
-    bench.step({ type: "kept", results: [mine(2)] })
-    const refused = { cause: "invalid_grant", atMs: 1, suspects: ["c"] }
-
-    expect(bench.step({ type: "consent" })).toEqual([])
-    expect(new Bench("b", { ...STRICT, refused }).step({ type: "consent" })).toEqual([])
-  })
-
-  test("takes a turn although a wait of the log is not over", () => {
-    const told = { type: "retry-later", cause: "http_429", notBeforeMs: WALL + 90_000 } as const
-    const bench = new Bench("b", state(KEYS, LOGIN, turn("c"), report(3, told, "c")))
-
-    expect(bench.demand()).toEqual([])
-    expect(bench.step({ type: "consent" })).toEqual([
-      { type: "propose", key: "take 1.1.-!", entry: turn("b", 1, null, true) },
-    ])
-  })
-
-  test("uses our own turn in doubt again, at once", () => {
-    const bench = new Bench("b", STRICT)
-    bench.commit(turn("b"), true)
-    bench.commit(report(bench.open, DOUBT, "b"))
-    const entry = report(bench.open, DOUBT, "b") as ReportEntry
-    bench.step({ type: "outcome", turn: bench.open, entry })
-
-    expect(bench.step({ type: "consent" })).toMatchObject([{ type: "carry", consent: true }])
-    expect(bench.step({ type: "consent" })).toEqual([])
-  })
-
-  test("ends with the head that it was about", () => {
-    const bench = new Bench("b", STRICT)
-    bench.step({ type: "consent" })
-    bench.commit(result(2))
-
-    expect(bench.demand()).toEqual([{ type: "propose", key: "take 1.2.-", entry: turn("b", 2) }])
-  })
-
-  test("is of no use for a dead grant, at a member that may hold no turn, or without a login", () => {
-    const dead = state(KEYS, LOGIN, turn(), report(3, REJECTED))
-
-    expect(new Bench("b", dead).step({ type: "consent" })).toEqual([])
-    expect(new Bench("d", STRICT).step({ type: "consent" })).toEqual([])
-    expect(new Bench("b", { ...STRICT, pair: null }).step({ type: "consent" })).toEqual([])
-  })
-})
-
-describe("a turn of our own that was not sent", () => {
-  const unsent = (policy: Parameters<typeof provider>[0], fallback: "proof" | "never"): Bench => {
-    const bench = new Bench("b", state(KEYS, provider(policy), LOGIN), "a", { fallback })
-    bench.step({ type: "caught-up" })
-    bench.demand()
-    bench.commit(turn("b"), true)
-    bench.step({ type: "leader", leader: null })
-    const own = { ...doubtful(), number: bench.open, holder: "b", doubt: null }
-    bench.step({ type: "unsent", turn: own, cause: "ECONNREFUSED" })
-    bench.now = 1_000
-    return bench
-  }
-
-  test.each(["strict", "idempotent", "confirm"] as const)(
-    "is carried again without a leader under %s, where nobody else can take it over now",
-    (type) => {
-      expect(without(unsent({ type }, "proof").step({ type: "wake" }), "send")).toMatchObject([
-        { type: "carry", consent: false },
-      ])
-    },
-  )
-
-  test.each(["multi-use", "reject"] as const)("is judged under %s", (type) => {
-    const bench = new Bench("b", state(KEYS, provider({ type }), LOGIN, turn("b")))
-    bench.step({ type: "leader", leader: null })
-    const own = { ...doubtful(), number: 4, holder: "b", doubt: null }
-
-    expect(types(bench.step({ type: "unsent", turn: own, cause: "x" }))).toEqual(["judge"])
-  })
-
-  test("is judged once a leader is heard", () => {
-    const bench = unsent({ type: "strict" }, "proof")
-
-    expect(bench.step({ type: "leader", leader: "c" })).toMatchObject([
-      { type: "judge", cause: "ECONNREFUSED" },
-    ])
-  })
-
-  test("is not carried again where the application forbade it", () => {
-    expect(
-      types(without(unsent({ type: "strict" }, "never").step({ type: "wake" }), "send")),
-    ).toEqual([])
-  })
-})
-
-describe("a refused head", () => {
-  const refused = { ...MULTI, refused: { cause: "invalid_grant", atMs: 1, suspects: ["b"] } }
-  const vouch = { type: "vouch", member: "b", epoch: 1, generation: 1 } as const
-
-  test("is vouched for by a suspect, once it has caught up", () => {
-    const bench = new Bench("b", refused)
-
-    expect(bench.step({ type: "wake" })).toEqual([])
-    expect(bench.step({ type: "caught-up" })).toEqual([
-      { type: "vouch", key: "vouch 1.1", entry: vouch },
-    ])
-    expect(bench.step({ type: "wake" })).toEqual([])
-    bench.step({ type: "settled", key: "vouch 1.1", result: "refused" })
-    bench.now = 300
-    expect(types(bench.step({ type: "wake" }))).toEqual(["vouch"])
-  })
-
-  test("is not vouched for by a suspect that holds its successor: that one is offered", () => {
-    const bench = new Bench("b", refused)
-    bench.step({ type: "kept", results: [mine(2)] })
-    bench.step({ type: "settled", key: "kept 1.2", result: "refused" })
-
-    expect(bench.step({ type: "caught-up" })).toEqual([])
-  })
-
-  test("is not vouched for by whoever is no suspect, has no leader, or sees nothing refused", () => {
-    for (const [self, of, leader] of [
-      ["c", refused, "a"],
-      ["b", refused, null],
-      ["b", MULTI, "a"],
-    ] as const) {
-      expect(new Bench(self, of, leader).step({ type: "caught-up" })).toEqual([])
-    }
   })
 })
 

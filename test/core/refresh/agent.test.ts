@@ -43,9 +43,10 @@ describe("a demand", () => {
     const message = { type: "demand", epoch: 1, generation: 1 }
 
     expect(bench.demand()).toEqual([{ type: "send", to: "a", message }])
-    expect(bench.demand()).toEqual([])
-    bench.now = 1_000
     expect(bench.agent.nextWakeAt).toBe(1_000)
+    expect(bench.demand()).toEqual([])
+    expect(bench.agent.nextWakeAt).toBe(1_000)
+    bench.now = 1_000
     expect(bench.step({ type: "wake" })).toEqual([{ type: "send", to: "a", message }])
     bench.commit(turn("c"))
     bench.now = 2_000
@@ -77,6 +78,43 @@ describe("a demand", () => {
 
     expect(bench.step({ type: "demand", epoch: 1, generation: 1, force: true })).toEqual([])
     expect(bench.agent.demanding).toBe(false)
+  })
+
+  test("for a pair that nobody here has seen, or where there is no login, is dropped", () => {
+    for (const [epoch, generation] of [
+      [2, 1],
+      [1, 2],
+    ] as const) {
+      const bench = new Bench("a", LOGGED_IN)
+      bench.step({ type: "demand", epoch, generation, force: true })
+      expect(bench.agent.demanding).toBe(false)
+    }
+    const nobody = new Bench("a", { ...LOGGED_IN, pair: null })
+    nobody.demand(true)
+    expect(nobody.agent.demanding).toBe(false)
+  })
+
+  test("by a leader that may hold no turn is offered to a full member, and to nobody if there is none", () => {
+    const message = { type: "offer", epoch: 1, generation: 1 }
+    const none = { ...OWNER_ONLY, members: [member("d", "owner-only")] }
+
+    expect(new Bench("d", OWNER_ONLY, "d").demand()).toEqual([{ type: "send", to: "a", message }])
+    expect(new Bench("d", none, "d").demand()).toEqual([])
+  })
+
+  test("that a person insisted on stays so when another caller does not", () => {
+    const told = { type: "misconfigured", cause: "invalid_client", atMs: 1 } as const
+    const bench = new Bench("a", state(KEYS, LOGIN, turn(), report(3, told)))
+    bench.demand(true)
+    bench.step({ type: "settled", key: "take 1.1.-", result: "refused" })
+    bench.demand()
+    const again = bench.agent.nextWakeAt ?? 0
+
+    expect(again).toBeGreaterThanOrEqual(50)
+    expect(again).toBeLessThan(300)
+    bench.now = again
+    expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+    expect(bench.agent.nextWakeAt).toBeNull()
   })
 
   test("ends when the head moves", () => {
@@ -128,6 +166,48 @@ describe("an offer", () => {
     ])
   })
 
+  test("is not made for a pair that is not the head", () => {
+    const bench = new Bench("a", state(KEYS, LOGIN, result(2)))
+    const message = { type: "demand", epoch: 1, generation: 1 } as const
+
+    expect(bench.step({ type: "message", from: "b", message })).toEqual([])
+    const other = { ...message, epoch: 2, generation: 2 }
+    expect(bench.step({ type: "message", from: "b", message: other })).toEqual([])
+  })
+
+  test("holds its two seconds whatever else the log tells, and ends when a turn opens", () => {
+    const bench = new Bench("a", LOGGED_IN)
+    bench.step(asked("c"))
+    bench.commit({ type: "remove", member: "c" })
+    expect(bench.step(asked("b"))).toEqual([])
+
+    bench.commit(turn("b"))
+    bench.commit({ type: "remove", member: "b" })
+    expect(types(bench.step(asked("b")))).toEqual(["send"])
+  })
+
+  test("to a member that may hold no turn, or for a pair that is not the head, comes to nothing", () => {
+    const next = { ...offer, generation: 2 }
+
+    expect(new Bench("d", OWNER_ONLY).step({ type: "message", from: "a", message: offer })).toEqual(
+      [],
+    )
+    expect(new Bench("b", LOGGED_IN).step({ type: "message", from: "a", message: next })).toEqual(
+      [],
+    )
+  })
+
+  test("is not taken up while something holds the next attempt back", () => {
+    const bench = new Bench("b", LOGGED_IN)
+    bench.commit(turn("c"))
+    const told = { type: "retry-later", cause: "http_429", notBeforeMs: WALL + 30_000 } as const
+    bench.commit(report(bench.open, told, "c"))
+
+    expect(bench.step({ type: "message", from: "a", message: offer })).toEqual([])
+    bench.now = 30_000
+    expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
+  })
+
   test("is made by the leader alone", () => {
     expect(new Bench("b", LOGGED_IN).step(asked("c"))).toEqual([])
   })
@@ -147,84 +227,6 @@ describe("an offer", () => {
     bench.commit(turn("c"))
 
     expect(bench.commit(report(bench.open, UNSPENT, "c"))).toEqual([])
-  })
-})
-
-describe("a turn of our own", () => {
-  test("that this run proposed is carried, once", () => {
-    const bench = new Bench("b", LOGGED_IN)
-
-    expect(types(bench.commit(turn("b"), true))).toEqual(["carry"])
-    expect(bench.step({ type: "wake" })).toEqual([])
-  })
-
-  test("that an earlier run proposed is judged, never carried", () => {
-    const applied = new Bench("b", LOGGED_IN)
-    const restored = new Bench("b", genesis("cluster", MEMBERS))
-    const opened = new Bench("b", state(KEYS, LOGIN, turn("b")), null)
-
-    expect(types(applied.commit(turn("b"), false))).toEqual(["judge"])
-    expect(
-      types(restored.step({ type: "restored", state: state(KEYS, LOGIN, turn("b")) })),
-    ).toEqual(["judge"])
-    expect(types(opened.step({ type: "wake" }))).toEqual(["judge"])
-  })
-
-  test("of somebody else is left alone", () => {
-    expect(new Bench("b", LOGGED_IN).commit(turn("c"))).toEqual([])
-  })
-
-  test("whose courier still works is asked about again after a moment", () => {
-    const bench = new Bench("b", LOGGED_IN)
-    bench.commit(turn("b"), false)
-
-    expect(bench.step({ type: "busy", turn: bench.open })).toEqual([])
-    expect(bench.agent.nextWakeAt).toBe(250)
-    bench.now = 250
-    expect(types(bench.step({ type: "wake" }))).toEqual(["judge"])
-  })
-
-  test("is reported with what came of it, again after a refusal of the proposal", () => {
-    const bench = new Bench("b", LOGGED_IN)
-    bench.commit(turn("b"), true)
-    const entry = result(2, { by: "b" }) as ResultEntry
-    const key = "kept 1.2"
-
-    expect(bench.step({ type: "outcome", turn: bench.open, entry })).toEqual([
-      { type: "propose", key, entry },
-    ])
-    expect(bench.step({ type: "settled", key, result: "refused" })).toEqual([])
-    bench.now = 300
-    expect(bench.step({ type: "wake" })).toEqual([{ type: "propose", key, entry }])
-    expect(bench.commit(entry)).toEqual([])
-  })
-
-  test("in doubt is reported once and then left to its record", () => {
-    const bench = new Bench("b", LOGGED_IN)
-    bench.commit(turn("b"), true)
-    const entry = report(bench.open, DOUBT, "b") as
-      | ResultEntry
-      | Extract<LogEntry, { type: "report" }>
-
-    expect(types(bench.step({ type: "outcome", turn: bench.open, entry }))).toEqual(["propose"])
-    bench.commit(entry)
-    bench.step({ type: "settled", key: `turn ${bench.open}`, result: "committed" })
-    expect(bench.step({ type: "wake" })).toEqual([])
-    expect(bench.demand(true)).toEqual([])
-  })
-
-  test("that ended before its pair came does not cost the pair", () => {
-    const bench = new Bench("b", LOGGED_IN)
-    bench.commit(turn("b"), true)
-    const number = bench.open
-    bench.commit({ type: "remove", member: "c" })
-    bench.commit(report(number, UNSPENT, "b"))
-
-    const entry = result(2, { by: "b" }) as ResultEntry
-
-    expect(bench.step({ type: "outcome", turn: number, entry }).map(({ type }) => type)).toEqual([
-      "propose",
-    ])
   })
 })
 
@@ -384,6 +386,22 @@ describe("the schedule", () => {
     expect(types(bench.step({ type: "wake" }))).toEqual(["propose"])
   })
 
+  test("does not insist against a refused client, nor take a person's insistence back", () => {
+    const told = { type: "misconfigured", cause: "invalid_client", atMs: 1 } as const
+    const refused = state(KEYS, LOGIN, turn(), report(3, told))
+    const idle = new Bench("a", refused)
+    idle.step({ type: "used" })
+    idle.now = 450_000
+    expect(idle.step({ type: "wake" })).toEqual([])
+
+    const insisted = new Bench("a", refused, null)
+    insisted.demand(true)
+    insisted.step({ type: "used" })
+    insisted.now = 450_000
+    insisted.step({ type: "wake" })
+    expect(types(insisted.step({ type: "leader", leader: "a" }))).toEqual(["propose"])
+  })
+
   test("use counts for one generation: after a refresh somebody must use the account again", () => {
     const bench = new Bench("a", LOGGED_IN)
     bench.step({ type: "used" })
@@ -397,11 +415,17 @@ describe("keys", () => {
   test("are made by the leader when there are none, and by nobody else", () => {
     const empty = genesis("cluster", MEMBERS)
 
-    expect(new Bench("b", empty).step({ type: "wake" })).toEqual([])
+    const follower = new Bench("b", empty, null)
+    expect(follower.step({ type: "leader", leader: "a" })).toEqual([])
     const leader = new Bench("a", empty, null)
     expect(leader.step({ type: "leader", leader: "a" })).toEqual([{ type: "make-keys" }])
     expect(leader.step({ type: "wake" })).toEqual([])
+    leader.step({ type: "settled", key: "keys", result: "committed" })
+    leader.now = 1_000
+    expect(leader.step({ type: "wake" })).toEqual([{ type: "make-keys" }])
     leader.commit(KEYS)
+    leader.step({ type: "settled", key: "keys", result: "committed" })
+    leader.now = 2_000
     expect(leader.step({ type: "wake" })).toEqual([])
   })
 })

@@ -8,8 +8,14 @@ import type {
   AgentOptions,
 } from "../../../src/core/refresh/agent-types.ts"
 import { fold } from "../../../src/core/refresh/fold.ts"
-import type { ClusterState, LogEntry, MemberId } from "../../../src/core/refresh/types.ts"
-import { LOGIN, member, MEMBERS, state } from "./fixtures.ts"
+import type {
+  ClusterState,
+  LogEntry,
+  MemberId,
+  PeerMessage,
+  ResultEntry,
+} from "../../../src/core/refresh/types.ts"
+import { LOGIN, member, MEMBERS, pair, provider, result, state } from "./fixtures.ts"
 
 /** What the wall clock shows when the pacing clock shows 0: when the fixtures' pairs were issued. */
 export const WALL = 1_000_000
@@ -67,3 +73,36 @@ export class Bench {
 
 export const types = (effects: readonly AgentEffect[]): readonly string[] =>
   effects.map(({ type }) => type)
+
+export const MULTI: ClusterState = state(KEYS, provider({ type: "multi-use" }), LOGIN)
+export const STRICT: ClusterState = state(KEYS, provider({ type: "strict" }), LOGIN)
+export const ASK: PeerMessage = { type: "ask", epoch: 1, generation: 1 }
+/** What a member without a leader sends when it asks for a newer pair. */
+export const ASKED: readonly AgentEffect[] = ["a", "c"].map((to) => ({
+  type: "send",
+  to,
+  message: ASK,
+}))
+/** A pair that `b` received. */
+export const mine = (generation: number): ResultEntry =>
+  result(generation, { by: "b" }) as ResultEntry
+export const spend = (generation: number, consent = false): AgentEffect => ({
+  type: "spend-alone",
+  pair: generation === 1 ? pair(1) : mine(generation).pair,
+  consent,
+})
+/** What came of an attempt of `b` without the log. */
+export const got = (generation: number, result: ResultEntry | null = null): AgentInput => ({
+  type: "alone",
+  lineage: `1.${generation}`,
+  end: result === null ? { type: "in-doubt", cause: "TIMEOUT" } : null,
+  result,
+})
+/** A member without a leader, at a moment when it is alone. */
+export const alone = (of: ClusterState = MULTI, options: Partial<AgentOptions> = {}): Bench => {
+  const bench = new Bench("b", of, null, options)
+  bench.now = 4_000
+  return bench
+}
+export const without = (effects: readonly AgentEffect[], type: string): readonly AgentEffect[] =>
+  effects.filter((effect) => effect.type !== type)
