@@ -142,6 +142,8 @@ describe("in the log", () => {
     const after = fold(before, report(2, again), { index: 9, signed: true }).state
 
     expect(after.turn?.doubt).toMatchObject({ sinceMs: 5, sentAtMs: 4, sends: 2, spent: true })
+    const unseen = fold(before, report(2, { ...again, spent: false }), { index: 9, signed: true })
+    expect(unseen.state.turn?.doubt?.spent).toBe(false)
   })
 
   test("a refusal after a doubt is the end of the grant: only its holder can have spent it", () => {

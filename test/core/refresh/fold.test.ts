@@ -224,6 +224,7 @@ describe("results", () => {
 
     expect(refusal(state(named), result(2, { subject: "eve" }))).toBe("wrong-identity")
     expect(refusal(state(named), result(2))).toBe("wrong-identity")
+    expect(refusal(state(named), result(2, { subject: "ada" }))).toBeNull()
     expect(state(LOGIN, result(2, { subject: "ada" })).pair?.subject).toBe("ada")
   })
 
@@ -401,6 +402,10 @@ describe("members, keys and provider", () => {
 
   test("removing somebody else leaves the turn alone; removing a stranger is refused", () => {
     expect(state(LOGIN, turn("b"), { type: "remove", member: "c" }).turn?.holder).toBe("b")
+    expect(state(LOGIN, { type: "remove", member: "c" })).toMatchObject({
+      turn: null,
+      spenders: [],
+    })
     expect(refusal(state(LOGIN), { type: "remove", member: "z" })).toBe("not-a-member")
   })
 
@@ -418,5 +423,12 @@ describe("members, keys and provider", () => {
 
     expect(changed.provider?.settings.replayPolicy.type).toBe("reject")
     expect(refusal(state(STRICT), provider({ type: "strict" }, "other"))).toBe("not-allowed")
+    const { settings } = provider({ type: "strict" }) as Extract<LogEntry, { type: "provider" }>
+    for (const change of [{ issuer: null }, { tokenEndpoint: "https://as.example/token" }]) {
+      const other = { ...settings, ...change }
+      expect(refusal(state(STRICT), { type: "provider", secretBox: null, settings: other })).toBe(
+        "not-allowed",
+      )
+    }
   })
 })
