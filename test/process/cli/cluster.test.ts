@@ -126,7 +126,7 @@ test("after a logout through a running host there is no token", async () => {
   const logout = await one.json("logout")
 
   expect(logout).toEqual({ code: 0, value: { logged_out: true, epoch: 2 } })
-  await expect.poll(async () => (await one.run("token")).code).toBe(3)
+  await expect.poll(async () => (await one.run("token")).code, { timeout: 20_000 }).toBe(3)
   expect(await one.run("token", "--cached-only")).toMatchObject({ code: 4, stdout: "" })
   expect(await one.run("logout")).toMatchObject({ code: 0 })
 })
