@@ -14,7 +14,7 @@ const LOADED = [
   "cluster/demo/protocol.ts",
 ]
 
-export default function compile(): void {
+export function setup(): void {
   const source = LOADED.map((path) => `await import(${JSON.stringify(urlOf(path))})`).join("\n")
   execFileSync(process.execPath, ["--input-type=module", "--eval", source])
 }

@@ -98,6 +98,7 @@ const raft = everyTypeOf<RaftMessage>()(
       hintTerm: term,
       refused: index,
     }),
+    z.strictObject({ type: z.literal("leader-durable"), term, index }),
     z.strictObject({ type: z.literal("snapshot"), term, snapshot }),
     z.strictObject({ type: z.literal("forward"), term, id, data }),
     z.strictObject({ type: z.literal("forward-response"), term, id, accepted: z.boolean() }),

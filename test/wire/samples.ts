@@ -29,6 +29,7 @@ export const MESSAGES: readonly WireMessage[] = [
         commit: Number.MAX_SAFE_INTEGER,
       },
       { type: "append-response", term: 3, ok: false, index: 4, hintTerm: 1, refused: 6 },
+      { type: "leader-durable", term: 3, index: 9 },
       {
         type: "snapshot",
         term: 3,

@@ -128,6 +128,7 @@ function becomeLeader(s: State): void {
     progress,
     pending: new Map(),
     noopIndex,
+    durable: 0,
     heartbeatAt: null,
     graceFrom: s.now,
     transfer: null,

@@ -1,8 +1,24 @@
 /** What a node does with a leader's entries and snapshots (Raft §5.3, §7). */
 
+import { isPairMajority } from "./quorum.ts"
 import { followLeader } from "./role.ts"
-import { appendEntries, restoreSnapshot, sendGated, truncateLog, type State } from "./state.ts"
-import type { AppendRequest, Entry, Index, NodeId, SnapshotRequest, Term } from "./types.ts"
+import {
+  appendEntries,
+  isVoter,
+  restoreSnapshot,
+  sendGated,
+  truncateLog,
+  type State,
+} from "./state.ts"
+import type {
+  AppendRequest,
+  Entry,
+  Index,
+  LeaderDurable,
+  NodeId,
+  SnapshotRequest,
+  Term,
+} from "./types.ts"
 
 /** Of this term already; anything else was answered by {@link refuseOldTerm}. */
 export function receiveAppend(s: State, from: NodeId, request: AppendRequest): void {
@@ -26,6 +42,25 @@ export function receiveAppend(s: State, from: NodeId, request: AppendRequest): v
   takeEntries(s, entries.slice(known))
   s.commit = Math.max(s.commit, Math.min(request.commit, match))
   accept(s, from, match)
+}
+
+/** Reordered or repeated, it says no less than before. */
+export function hearLeaderDurable(s: State, { term, index }: LeaderDurable): void {
+  if (s.leaderDurable.term === term && s.leaderDurable.index >= index) return
+  s.leaderDurable = { term, index }
+  countWithLeader(s)
+}
+
+/**
+ * An entry of this term is committed when a majority has it on disk (§5.4.2), whoever counts. Where two are a majority,
+ * this node counts itself and its leader. An entry of this term here is the leader's own, and the leader never drops it.
+ */
+export function countWithLeader(s: State): void {
+  const { term, index } = s.leaderDurable
+  if (s.role.type !== "follower" || term !== s.hard.term) return
+  if (!isVoter(s) || !isPairMajority(s.log.config)) return
+  const both = Math.min(index, s.durability.index)
+  if (both > s.commit && s.log.termAt(both) === term) s.commit = both
 }
 
 /** Only a conflict cuts; a late, shorter append must not take acknowledged entries away. */

@@ -27,6 +27,8 @@ export interface Progress {
   commit: Index
   /** The commit index it was told while it still owed an answer to entries. */
   noticed: Index
+  /** How far it was told that the leader's disk reaches. What it has as well it knows to be committed. */
+  durable: Index
   /** When it last answered in this term. */
   heardAt: Millis
 }
@@ -38,13 +40,14 @@ export function isFree(progress: Progress): boolean {
 }
 
 export function newProgress(next: Index, now: Millis): Progress {
-  return { match: 0, next, inflight: null, commit: 0, noticed: 0, heardAt: now }
+  return { match: 0, next, inflight: null, commit: 0, noticed: 0, durable: 0, heardAt: now }
 }
 
 /** The peer holds everything up to `index`. Late and repeated answers change nothing they should not. */
 export function acknowledge(progress: Progress, index: Index): void {
   progress.match = Math.max(progress.match, index)
   progress.next = Math.max(progress.next, progress.match + 1)
+  progress.commit = Math.max(progress.commit, Math.min(progress.durable, progress.match))
   const inflight = progress.inflight
   if (inflight === null) return
   switch (inflight.type) {

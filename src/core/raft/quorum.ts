@@ -1,10 +1,15 @@
 /** Counting: what a majority of voters reached. Knows nothing of terms, logs or messages. */
 
-import type { NodeId } from "./types.ts"
+import type { Config, NodeId } from "./types.ts"
 
 /** The smallest number of `count` voters that is more than half. */
 export function majority(count: number): number {
   return Math.floor(count / 2) + 1
+}
+
+/** Any two voters are a majority: there are two or three. */
+export function isPairMajority({ voters }: Config): boolean {
+  return voters.length > 1 && majority(voters.length) <= 2
 }
 
 /** The highest value that a majority of `values` reached; 0 without voters. Never reorders its argument. */

@@ -14,7 +14,13 @@ import {
   receiveVoteResponse,
 } from "./election.ts"
 import { campaignAt, collect, told, type Told } from "./effects.ts"
-import { receiveAppend, receiveSnapshot, refuseOldTerm } from "./follower.ts"
+import {
+  countWithLeader,
+  hearLeaderDurable,
+  receiveAppend,
+  receiveSnapshot,
+  refuseOldTerm,
+} from "./follower.ts"
 import {
   changeConfig,
   giveUpForwards,
@@ -33,6 +39,7 @@ import {
   pump,
   quorumHeardAt,
   receiveAppendResponse,
+  tellDurable,
 } from "./replication.ts"
 import { becomeFollower } from "./role.ts"
 import { isSane } from "./sanity.ts"
@@ -123,6 +130,7 @@ function handle(s: State, input: Input): void {
     case "written":
       s.durability.complete(input.seq)
       countSelfVote(s)
+      countWithLeader(s)
       break
     case "compact":
       compactLog(s, input.index, input.data)
@@ -162,6 +170,9 @@ function receive(s: State, from: NodeId, message: RaftMessage): void {
       break
     case "append-response":
       if (!stale) receiveAppendResponse(s, from, message)
+      break
+    case "leader-durable":
+      if (!stale) hearLeaderDurable(s, message)
       break
     case "snapshot":
       if (stale) refuseOldTerm(s, from, message.snapshot.index)
@@ -228,6 +239,7 @@ function lead(s: State): void {
 
 function finishLeading(s: State): void {
   if (s.role.type !== "leader") return
+  tellDurable(s, s.role)
   pump(s, s.role)
   advanceTransfer(s, s.role)
   armHeartbeat(s, s.role)

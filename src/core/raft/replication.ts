@@ -2,9 +2,9 @@
 
 import { peersOf } from "./membership.ts"
 import { acknowledge, isFree, newProgress, refuse, type Progress } from "./progress.ts"
-import { majorityValue } from "./quorum.ts"
+import { isPairMajority, majorityValue } from "./quorum.ts"
 import { becomeFollower } from "./role.ts"
-import { isLoneVoter, sendNow, type Leader, type State } from "./state.ts"
+import { isLoneVoter, isVoter, sendNow, type Leader, type State } from "./state.ts"
 import type { AppendResponse, Entry, Index, Millis, NodeId } from "./types.ts"
 
 /** An answer of this term. */
@@ -62,6 +62,22 @@ export function probeAgain(leader: Leader, id: NodeId): void {
   progress.inflight = null
   progress.commit = 0
   progress.noticed = 0
+  progress.durable = 0
+}
+
+/** Tells the voters that still write, when the news may complete a majority of two. */
+export function tellDurable(s: State, leader: Leader): void {
+  const { index } = s.durability
+  if (index <= leader.durable) return
+  leader.durable = index
+  const { config } = s.log
+  if (!isVoter(s) || !isPairMajority(config) || s.log.termAt(index) !== s.hard.term) return
+  for (const [to, progress] of leader.progress) {
+    if (index <= progress.match || progress.inflight === null || !config.voters.includes(to))
+      continue
+    progress.durable = index
+    sendNow(s, to, { type: "leader-durable", term: s.hard.term, index })
+  }
 }
 
 /** Sends what each peer lacks, entries or knowledge of the commit index, unless it still owes an answer. */
@@ -82,7 +98,9 @@ function notice(s: State, to: NodeId, progress: Progress): void {
   const { inflight } = progress
   if (inflight?.type !== "append" || !inflight.holds) return
   const commit = Math.min(s.commit, inflight.last)
-  if (commit <= Math.max(progress.commit, progress.noticed, inflight.commit)) return
+  const { noticed, durable } = progress
+  // What it was told of the leader's disk will do, as soon as its own has as much.
+  if (commit <= Math.max(progress.commit, noticed, durable, inflight.commit)) return
   if (s.log.termAt(inflight.last) === null) return
   progress.noticed = sendAppend(s, to, inflight.last, [])
 }

@@ -42,6 +42,8 @@ export function isSane(message: RaftMessage): boolean {
       return message.term > 0 && isSaneAppend(message)
     case "append-response":
       return isCount(message.index) && isCount(message.hintTerm) && isCount(message.refused)
+    case "leader-durable":
+      return isCount(message.index)
     case "snapshot": {
       const { index, term, config } = message.snapshot
       return index > 0 && isPosition(index, term, message.term) && isWellFormed(config)

@@ -23,6 +23,7 @@ import type {
   RaftOptions,
   Settlement,
   Snapshot,
+  Term,
   Write,
   WriteSeq,
 } from "./types.ts"
@@ -48,6 +49,8 @@ export interface Leader {
   readonly pending: Map<Index, ProposalId>
   /** The first entry of its own term; nothing older commits before it (figure 8). */
   readonly noopIndex: Index
+  /** How far the peers know its disk. */
+  durable: Index
   /** Null: nobody needs one. */
   heartbeatAt: Millis | null
   /** The quorum is not missed before an election timeout from here. */
@@ -99,6 +102,8 @@ export interface State {
   role: RoleState
   leader: NodeId | null
   leaderSeenAt: Millis | null
+  /** What the leader of `term` is known to have on its disk. */
+  leaderDurable: { readonly term: Term; readonly index: Index }
   /** Until then no vote is given against the leader. */
   loyalUntil: Millis
   electionDelay: Millis
@@ -140,6 +145,7 @@ export function openState(
     role: { type: "follower" },
     leader: null,
     leaderSeenAt: null,
+    leaderDurable: { term: 0, index: 0 },
     loyalUntil: now,
     electionDelay: 0,
     electionAt: now,

@@ -113,6 +113,16 @@ export interface AppendResponse {
   /** Not ok: the `prevIndex` that was refused; a stale refusal is known by it. */
   readonly refused: Index
 }
+/**
+ * The leader's own log is on its disk up to here. Not in the paper, where a follower learns of a commit by the next
+ * AppendEntries: with two or three voters a follower that has as much is the other half of a majority, and need not wait
+ * for the leader to hear so and to say so. Not answered; when it is lost, the next append tells the commit index.
+ */
+export interface LeaderDurable {
+  readonly type: "leader-durable"
+  readonly term: Term
+  readonly index: Index
+}
 export interface SnapshotRequest {
   readonly type: "snapshot"
   readonly term: Term
@@ -142,6 +152,7 @@ export type RaftMessage =
   | VoteResponse
   | AppendRequest
   | AppendResponse
+  | LeaderDurable
   | SnapshotRequest
   | ForwardRequest
   | ForwardResponse

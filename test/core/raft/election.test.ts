@@ -437,6 +437,8 @@ describe("a new leader", () => {
     expect(bench.take().map(({ to, message }) => [to, message])).toEqual([
       ["b", appendOf(2, { prevIndex: 1, prevTerm: 1, entries: [noop] })],
       ["c", appendOf(2, { prevIndex: 1, prevTerm: 1, entries: [noop] })],
+      ["b", { type: "leader-durable", term: 2, index: 2 }],
+      ["c", { type: "leader-durable", term: 2, index: 2 }],
     ])
     expect(bench.disk.entries).toEqual([entry(1, 1), noop])
   })

@@ -28,6 +28,7 @@ describe("a message is sane", () => {
     appendOf(1, { entries: [configEntry(1, 1, "ab+c")] }),
     ackOf(0, 0),
     refusalOf(2, 5, 4, 1),
+    { type: "leader-durable", term: 1, index: 0 },
     { type: "snapshot", term: 2, snapshot: snapshotAt(1, 2) },
     forward,
     { type: "forward-response", term: 1, id: "x", accepted: true },
@@ -126,6 +127,7 @@ const message: fc.Arbitrary<RaftMessage> = fc.oneof(
     hintTerm: term,
     refused: index,
   }),
+  fc.record({ type: fc.constant("leader-durable" as const), term, index }),
   fc.record({
     type: fc.constant("snapshot" as const),
     term,
