@@ -276,9 +276,9 @@ class Cluster implements Coordinator {
     this.#headMoved()
   }
 
-  /** Between an acknowledgement and the commit there is time. A leader uses it for its followers' acknowledgements. */
+  /** Between an acknowledgement and the commit there is time. */
   #readAhead(entry: Entry): void {
-    if (entry.type === "app" && this.#driver.status.role !== "leader") this.#replica.read(entry)
+    if (entry.type === "app") this.#replica.read(entry)
   }
 
   #apply(entry: Entry): void {

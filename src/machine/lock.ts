@@ -28,6 +28,8 @@ export function machineLock(path: string): MachineLock {
     makeFile(path)
     return new DatabaseSync(path, { timeout: 0 })
   })
+  // Nobody takes the stamp away.
+  let stamped = false
   const release = (): void => {
     if (db.isOpen && db.isTransaction) db.exec("ROLLBACK")
   }
@@ -35,7 +37,11 @@ export function machineLock(path: string): MachineLock {
     tryAcquire: () => {
       if (!db.isOpen) throw new QuorateError("CLOSED", "usage", `the lock ${path} is closed`)
       if (db.isTransaction) return true
-      return unlessUnusable(path, () => begin(db) && (isStamped(db) || stamp(db, path)))
+      return unlessUnusable(path, () => {
+        if (!begin(db)) return false
+        stamped ||= isStamped(db)
+        return stamped || stamp(db, path)
+      })
     },
     release,
     close: () => {
