@@ -98,7 +98,7 @@ function rulesOf(policy: ReplayPolicy): Partial<Rules> {
     case "multi-use":
       return { ...FOR_EVER, policy: "multi-use" }
     case "idempotent":
-      return { ...FOR_EVER, policy: "idempotent-last" }
+      return FOR_EVER
     case "confirm":
       return { policy: "confirm", resend: "any" }
     case "grace":
