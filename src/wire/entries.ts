@@ -137,6 +137,7 @@ const entry = everyTypeOf<LogEntry>()(
       generation: count,
       holder: id,
       replaces: count.nullable(),
+      atMs: millis,
       consent: z.boolean(),
     }),
     result,
@@ -181,6 +182,8 @@ const state: z.ZodType<ClusterState> = z.strictObject({
     .strictObject({ cause, atMs: millis, suspects: z.array(id).max(MEMBERS_MAX * 4) })
     .nullable(),
   spenders: z.array(id).max(MEMBERS_MAX * 2),
+  askedAtMs: millis.nullable(),
+  resentAtMs: millis.nullable(),
   failures: count,
   lastFailure: cause.nullable(),
 })

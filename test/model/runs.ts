@@ -74,8 +74,6 @@ function settingOf({ voters, learners, policy, lastResort }: Plan): Setting {
       ...SAFE,
       ...rulesOf(policy),
       ...(asks ? { resend: "never" } : {}),
-      // Two waits are estimates in production, and it is known where they are wrong (README, "Where production parts from it").
-      settles: false,
       restart: "knows-snapshot",
       connections: "unseen",
     },

@@ -60,6 +60,8 @@ export function genesis(clusterId: string, members: readonly MemberInfo[]): Clus
     misconfigured: null,
     refused: null,
     spenders: [],
+    askedAtMs: null,
+    resentAtMs: null,
     failures: 0,
     lastFailure: null,
   }
@@ -120,6 +122,8 @@ function withHead(
     misconfigured: null,
     refused: null,
     spenders: [],
+    askedAtMs: null,
+    resentAtMs: null,
     failures: 0,
     lastFailure: null,
   }
@@ -190,7 +194,8 @@ function applyTurn(
     doubt: null,
   }
   const spenders = open === null ? state.spenders : withSpender(state.spenders, open.holder)
-  return { ...state, turn, spenders, retry: null, misconfigured: null }
+  const { atMs: askedAtMs } = entry
+  return { ...state, turn, spenders, askedAtMs, retry: null, misconfigured: null }
 }
 
 function withSpender(spenders: readonly NodeId[], id: NodeId): readonly NodeId[] {
@@ -217,7 +222,11 @@ function applyResult(
   // Where the login named its account every pair does: a holder that was told no subject repeats the head's.
   if (head.subject !== null && head.subject !== pair.subject) return "wrong-identity"
   const proof = { turn: entry.turn, signature: entry.signature }
-  return withHead(state, pair, proof, state.epoch)
+  // The holder does not know of a turn that replaced its own, nor of one that was replaced before: the log does. Whichever
+  // answer came first, the other request may have left as late as the newest turn was asked for.
+  const resent = pair.resent || state.spenders.length > 0
+  const resentAtMs = resent ? Math.max(pair.issuedAtMs, state.askedAtMs ?? 0) : null
+  return { ...withHead(state, pair, proof, state.epoch), resentAtMs }
 }
 
 function applyReport(state: ClusterState, entry: Of<"report">): ClusterState | Refusal {

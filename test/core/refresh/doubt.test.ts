@@ -124,8 +124,8 @@ describe("a send is still to come that may end a doubt", () => {
 })
 
 test("a pair whose parent was sent twice is not spent while a request of the parent may live", () => {
-  expect(quietUntilMs(pair(2, { resent: true, issuedAtMs: 4 }))).toBe(4 + REQUEST_LIFE_MS)
-  expect(quietUntilMs(pair(2))).toBe(-Infinity)
+  expect(quietUntilMs({ ...state(LOGIN), resentAtMs: 4 })).toBe(4 + REQUEST_LIFE_MS)
+  expect(quietUntilMs(state(LOGIN))).toBe(-Infinity)
 })
 
 describe("in the log", () => {
