@@ -98,9 +98,9 @@ function rulesOf(policy: ReplayPolicy): Partial<Rules> {
     case "idempotent":
       return FOR_EVER
     case "confirm":
-      return { policy: "confirm", resend: "any" }
+      return { policy: "confirm" }
     case "grace":
-      return { policy: policy.answers === "same" ? "grace-same" : "grace-new", resend: "any" }
+      return { policy: policy.answers === "same" ? "grace-same" : "grace-new" }
     default:
       return policy satisfies never
   }
