@@ -41,6 +41,10 @@ export interface FoldContext {
 
 type Of<T extends LogEntry["type"]> = Extract<LogEntry, { type: T }>
 
+/** Most key sets and removed members of a state. Readers of a snapshot refuse more, so a state with more is never made. */
+export const KEY_SETS_MAX = 256
+export const REMOVED_MAX = 1_024
+
 const APPLIED: Verdict = { type: "applied" }
 
 /** The state before the first entry. */
@@ -145,6 +149,7 @@ function applyProvider(state: ClusterState, entry: Of<"provider">): ClusterState
 function applyKeys(state: ClusterState, keys: KeySet): ClusterState | Refusal {
   const last = state.keys.at(-1)?.number ?? 0
   if (keys.number !== last + 1) return "stale-keys"
+  if (state.keys.length >= KEY_SETS_MAX) return "too-many"
   return { ...state, keys: [...state.keys, keys] }
 }
 
@@ -315,6 +320,7 @@ function doubtOf(turn: Turn, told: Extract<Report, { type: "in-doubt" }>): Doubt
 
 function applyRemove(state: ClusterState, id: NodeId): ClusterState | Refusal {
   if (memberOf(state, id) === undefined) return "not-a-member"
+  if (state.removed.length >= REMOVED_MAX) return "too-many"
   const members = state.members.filter((member) => member.id !== id)
   const removed = [...state.removed, id]
   if (state.turn?.holder !== id) return { ...state, members, removed }

@@ -248,6 +248,8 @@ export type Refusal =
   | "dead"
   | "too-early"
   | "stale-keys"
+  /** The state would outgrow what a snapshot may hold. */
+  | "too-many"
   | "not-a-member"
   | "not-allowed"
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest"
 
-import { fold, genesis } from "../../../src/core/refresh/fold.ts"
+import { fold, genesis, KEY_SETS_MAX, REMOVED_MAX } from "../../../src/core/refresh/fold.ts"
 import type { LogEntry } from "../../../src/core/refresh/types.ts"
 import {
-  ASKED_MS,
   DOUBT,
   LOGIN,
   member,
@@ -236,50 +235,6 @@ describe("results", () => {
   })
 })
 
-describe("a pair whose parent may have been sent twice", () => {
-  const REJECT = provider({ type: "reject" })
-  const late = 2_000_000
-
-  test("is known by what its holder says, from when it sent", () => {
-    const after = state(STRICT, LOGIN, turn(), result(2, { resent: true }))
-
-    expect(after.resentAtMs).toBe(1_000_000)
-    expect(state(STRICT, LOGIN, turn(), result(2)).resentAtMs).toBeNull()
-  })
-
-  // Found by the model: the one that was replaced answers first, and its Result knows of no other turn.
-  test("is known when a holder that was replaced answers first, from when the newest turn was asked for", () => {
-    const taken = { ...turn("b", 1, 3), atMs: late } as LogEntry
-
-    expect(state(REJECT, LOGIN, turn("a"), taken, result(2)).resentAtMs).toBe(late)
-  })
-
-  test("is known when an ordinary turn follows one that was replaced", () => {
-    const again = { ...turn("c"), atMs: late } as LogEntry
-    const open = state(REJECT, LOGIN, turn("a"), turn("b", 1, 3), report(4, UNSPENT, "b"), again)
-
-    const after = fold(open, result(2, { by: "c" }), { index: 9, signed: true }).state
-
-    expect(after.resentAtMs).toBe(late)
-  })
-
-  test("is known when the holder of an open turn was removed", () => {
-    const gone: LogEntry = { type: "remove", member: "b" }
-
-    expect(state(STRICT, LOGIN, turn("b"), gone, turn("a"), result(2)).resentAtMs).toBe(1_000_000)
-  })
-
-  test("is forgotten with the next pair and with a new login", () => {
-    const twice = state(STRICT, LOGIN, turn(), result(2, { resent: true }), turn("a", 2))
-    const next = fold(twice, result(3), { index: 9, signed: true }).state
-    const login: LogEntry = { type: "login", pair: pair(1, { epoch: 2 }) }
-
-    expect(twice.askedAtMs).toBe(ASKED_MS)
-    expect(next).toMatchObject({ resentAtMs: null, askedAtMs: null })
-    expect(fold(twice, login, { index: 9, signed: true }).state.resentAtMs).toBeNull()
-  })
-})
-
 describe("reports", () => {
   test("unspent ends the turn and counts as a failure", () => {
     expect(state(LOGIN, turn(), report(2, UNSPENT))).toMatchObject({ turn: null, failures: 1 })
@@ -438,6 +393,8 @@ test("a member that was replaced twice is remembered once", () => {
 })
 
 describe("members, keys and provider", () => {
+  const removal = (member: string): LogEntry => ({ type: "remove", member })
+
   test("removing the holder ends its turn and remembers that it may have spent the token", () => {
     const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
 
@@ -461,6 +418,24 @@ describe("members, keys and provider", () => {
     expect(after.keys.map(({ number }) => number)).toEqual([1, 2])
     expect(refusal(after, keys(2))).toBe("stale-keys")
     expect(refusal(after, keys(4))).toBe("stale-keys")
+  })
+
+  // A snapshot of a larger state could not be read, by no member.
+  test("a state grows to what a snapshot may hold, and no further", () => {
+    const sets = Array.from({ length: KEY_SETS_MAX - 1 }, (_, at) => ({
+      number: at + 1,
+      wraps: [],
+    }))
+    const gone = Array.from({ length: REMOVED_MAX - 1 }, (_, at) => `gone${at}`)
+    const almost = { ...state(LOGIN), keys: sets, removed: gone }
+    const keys = (number: number): LogEntry => ({ type: "keys", keys: { number, wraps: [] } })
+    const after = (entry: LogEntry) => fold(almost, entry, { index: 9, signed: true }).state
+
+    const full = { ...after(keys(KEY_SETS_MAX)), removed: after(removal("c")).removed }
+
+    expect([full.keys.length, full.removed.length]).toEqual([KEY_SETS_MAX, REMOVED_MAX])
+    expect(refusal(full, keys(KEY_SETS_MAX + 1))).toBe("too-many")
+    expect(refusal(full, removal("b"))).toBe("too-many")
   })
 
   test("new settings of the same client are taken, those of another account are not", () => {
