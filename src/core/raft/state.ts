@@ -99,6 +99,8 @@ export interface State {
   role: RoleState
   leader: NodeId | null
   leaderSeenAt: Millis | null
+  /** Since when its leader owes this node a word: it was handed a proposal, and was not heard since. Null: it owes none. */
+  owedFrom: Millis | null
   /** Until then no vote is given against the leader. */
   loyalUntil: Millis
   electionDelay: Millis
@@ -140,6 +142,7 @@ export function openState(
     role: { type: "follower" },
     leader: null,
     leaderSeenAt: null,
+    owedFrom: null,
     loyalUntil: now,
     electionDelay: 0,
     electionAt: now,
@@ -162,8 +165,13 @@ export function drawElectionDelay(s: State): void {
 }
 
 export function isLoneVoter(s: State): boolean {
+  return isLone(s, s.options.self)
+}
+
+/** It is a quorum by itself. */
+export function isLone(s: State, id: NodeId | null): boolean {
   const { voters } = s.log.config
-  return voters.length === 1 && voters[0] === s.options.self
+  return voters.length === 1 && voters[0] === id
 }
 
 export function isVoter(s: State): boolean {
