@@ -181,7 +181,7 @@ class Cluster implements Coordinator {
       account: this.#account,
       now: () => this.#now(),
       settledTerm: () => this.#settledTerm,
-      isStopped: () => this.#stopped !== null,
+      isStopped: () => this.#isStopped(),
     })
   }
 
@@ -299,7 +299,7 @@ class Cluster implements Coordinator {
 
   #compact(): void {
     const { applied, snapshotIndex } = this.#driver.status
-    if (applied <= snapshotIndex || this.#stopped !== null) return
+    if (applied <= snapshotIndex || this.#isStopped()) return
     this.#driver.input({ type: "compact", index: applied, data: this.#replica.snapshot() })
   }
 
@@ -336,13 +336,15 @@ class Cluster implements Coordinator {
    * made history let go of their answers. All of it syncs, so it comes after the callers and the acknowledgements.
    */
   #tidy(): void {
-    if (this.#closed || this.#stopped !== null) return
+    if (this.#closed || this.#isStopped()) return
     try {
       this.#server.save()
       if (!this.#untidy) return
       this.#untidy = false
       this.#newest.tell(this.#peers.connected())
       this.#compact()
+      // Whose snapshot failed has stopped: a restart finds the old turn, and must find what came of it.
+      if (this.#isStopped()) return
       if (this.#records.settle()) void this.#conduct.offerFound()
     } catch (error) {
       this.#stop(error)
@@ -371,7 +373,7 @@ class Cluster implements Coordinator {
   }
 
   #decide(input: AgentInput): void {
-    if (this.#closed || this.#stopped !== null) return
+    if (this.#closed || this.#isStopped()) return
     this.#sleep.look()
     try {
       for (const effect of this.#agent.step(input, this.#now())) this.#conduct.perform(effect)
@@ -462,8 +464,12 @@ class Cluster implements Coordinator {
     this.#cancelTidying()
   }
 
+  #isStopped(): boolean {
+    return this.#stopped !== null
+  }
+
   #stop(error: unknown): void {
-    if (this.#stopped !== null || this.#closed) return
+    if (this.#isStopped() || this.#closed) return
     this.#stopped = error
     this.#silence()
     this.#submissions.close(isQuorateError(error) ? error : undefined)

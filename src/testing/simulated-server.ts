@@ -5,12 +5,17 @@
 
 import type { ReplayPolicy } from "../core/oauth/types.ts"
 
+interface Successor {
+  readonly refreshToken: string
+  readonly accessToken: string
+}
+
 interface Issued {
   readonly family: number
   readonly parent: string | null
   /** Times it was presented and judged. */
   posts: number
-  successor: string | null
+  successor: Successor | null
   spentAtMs: number | null
 }
 
@@ -189,13 +194,16 @@ class Server implements SimulatedServer {
     this.counts.refreshes += 1
     const kept = this.#faults.keepsToken
     if (!kept) {
-      token.successor = this.#issue(token.family, presented)
+      const next = this.#issue(token.family, presented)
+      token.successor = { refreshToken: next, accessToken: this.#accessToken(next) }
       token.spentAtMs ??= nowMs
     }
     if (this.#faults.failsAfterCommit) return answer(500, { error: "server_error" })
     // The same token may be sent again for the next generation.
     if (kept) token.posts = 0
-    return this.#granted(token.successor ?? presented, !kept)
+    return kept || token.successor === null
+      ? this.#granted(this.#accessToken(presented), null)
+      : this.#repeated(token.successor)
   }
 
   #replayed(presented: string, token: Issued, nowMs: number): ServerAnswer {
@@ -204,19 +212,23 @@ class Server implements SimulatedServer {
     const isParent = this.#issued.get(current)?.parent === presented
     switch (policy.type) {
       case "multi-use":
-        return this.#granted(token.successor ?? current)
+        return this.#renewed(token.successor?.refreshToken ?? current)
       case "reject":
         return this.#reject()
       case "grace": {
         const open = nowMs - (token.spentAtMs ?? 0) <= policy.windowSeconds * 1_000
         if (!isParent || !open) break
         return policy.answers === "same"
-          ? this.#granted(current)
+          ? this.#renewed(current)
           : this.#rotate(presented, token, nowMs)
       }
       case "confirm":
+        if (isParent) return this.#renewed(current)
+        break
       case "idempotent":
-        if (isParent) return this.#granted(current)
+        // The key belongs to the token, so whoever sends it again sends the same key: it is honoured for ever, also when the
+        // answer was used long ago.
+        if (token.successor !== null) return this.#repeated(token.successor)
         break
       case "strict":
         break
@@ -229,12 +241,23 @@ class Server implements SimulatedServer {
     return this.#reject()
   }
 
-  #granted(refreshToken: string, rotated = true): ServerAnswer {
+  /** The answer of the first use. */
+  #repeated({ accessToken, refreshToken }: Successor): ServerAnswer {
+    return this.#granted(accessToken, refreshToken)
+  }
+
+  /** The same refresh token with another access token. */
+  #renewed(refreshToken: string): ServerAnswer {
+    return this.#granted(this.#accessToken(refreshToken), refreshToken)
+  }
+
+  /** `refreshToken` null: the one that was presented stays. */
+  #granted(accessToken: string, refreshToken: string | null): ServerAnswer {
     const { terse, narrows, garbage } = this.#faults
     const whole = answer(200, {
-      access_token: this.#accessToken(refreshToken),
+      access_token: accessToken,
       ...(terse ? {} : { token_type: "Bearer", expires_in: this.#options.lifetimeSeconds }),
-      ...(rotated ? { refresh_token: refreshToken } : {}),
+      ...(refreshToken === null ? {} : { refresh_token: refreshToken }),
       ...(narrows ? { scope: "read" } : {}),
     })
     return garbage === null ? whole : spoilt(whole, garbage)

@@ -10,6 +10,7 @@ import { ALONE } from "../core/refresh/types.ts"
 import type { ClusterStatus, CurrentToken } from "../ports/coordinator.ts"
 import { type Head, isOlder, type LogReader, quorumPasses } from "./log-reader.ts"
 import { CANARY, refreshTokenOf } from "./simulated-server.ts"
+import { LATE_MS } from "./trip.ts"
 import type { Sending } from "./watch.ts"
 import type { SimulatedMember } from "./world.ts"
 
@@ -40,7 +41,7 @@ export interface Rules {
   readonly fallback: Fallback
 }
 
-/** A first request may arrive this long after it left. */
+/** A first request may arrive this long after it left, as the protocol counts: from its attempt's beginning, or its end. */
 const REQUEST_LIFE_MS = 150_000
 
 export const nameOf = ({ at }: SimulatedMember): string => `m${at}`
@@ -70,7 +71,7 @@ function byPolicy(now: Sent, before: readonly Sent[], rules: Rules): SendReason 
         ? "last-resort"
         : "not-allowed"
     case "confirm":
-      return second ? "confirm" : "not-allowed"
+      return second && now.atMs - first.atMs >= LATE_MS ? "confirm" : "not-allowed"
     case "grace":
       return second && now.atMs - first.atMs <= policy.windowSeconds * 1_000
         ? "grace"

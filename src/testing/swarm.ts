@@ -280,11 +280,9 @@ class Story implements Stage {
     return this.world.members.every((member) => {
       if (member.carrying || member.coordinator === null) return false
       const status = member.coordinator.status()
-      const { stage, cause, leader, holder, role } = status
+      const { stage, cause, leader, holder } = status
       const here = !isOlder(status, this.#record.newest)
-      // A lone voter does not tell its learners that it lives while they lack nothing.
-      const trouble =
-        TROUBLES.includes(cause ?? "") && !(cause === "no_quorum" && role === "learner")
+      const trouble = TROUBLES.includes(cause ?? "")
       return stage === "ready" && !trouble && here && leader !== null && holder === null
     })
   }

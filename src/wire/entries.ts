@@ -6,6 +6,7 @@
 import { z } from "zod"
 import { replayPolicyProblem } from "../core/oauth/policy.ts"
 import type { ProviderSettings, ReplayPolicy } from "../core/oauth/types.ts"
+import { KEY_SETS_MAX, REMOVED_MAX } from "../core/refresh/fold.ts"
 import type {
   Box,
   ClusterState,
@@ -137,6 +138,7 @@ const entry = everyTypeOf<LogEntry>()(
       generation: count,
       holder: id,
       replaces: count.nullable(),
+      atMs: millis,
       consent: z.boolean(),
     }),
     result,
@@ -167,9 +169,9 @@ const turn: z.ZodType<Turn> = z.strictObject({
 const state: z.ZodType<ClusterState> = z.strictObject({
   clusterId: id,
   members: z.array(member).max(MEMBERS_MAX * 2),
-  removed: z.array(id).max(1_024),
+  removed: z.array(id).max(REMOVED_MAX),
   provider: z.strictObject({ settings, secretBox: box.nullable() }).refine(hasItsSecret).nullable(),
-  keys: z.array(keys).max(256),
+  keys: z.array(keys).max(KEY_SETS_MAX),
   epoch: count,
   pair: pair.nullable(),
   proof: z.strictObject({ turn: count.nullable(), signature }).nullable(),
@@ -181,6 +183,8 @@ const state: z.ZodType<ClusterState> = z.strictObject({
     .strictObject({ cause, atMs: millis, suspects: z.array(id).max(MEMBERS_MAX * 4) })
     .nullable(),
   spenders: z.array(id).max(MEMBERS_MAX * 2),
+  askedAtMs: millis.nullable(),
+  resentAtMs: millis.nullable(),
   failures: count,
   lastFailure: cause.nullable(),
 })

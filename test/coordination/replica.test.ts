@@ -83,6 +83,7 @@ const TURN: LogEntry = {
   generation: 1,
   holder: SELF,
   replaces: null,
+  atMs: 7,
   consent: false,
 }
 const REPORT: LogEntry = {

@@ -99,6 +99,14 @@ test(
   },
 )
 
+test("two devices that have nothing to say to each other miss no quorum", LONG, async () => {
+  const cluster = await Cluster.loggedIn({ members: 1, learners: 1 })
+  await cluster.runFor(300_000)
+
+  expect(cluster.stages()).toEqual(["ready", "ready"])
+  expect(cluster.running.map((one) => one.status().quorum)).toEqual([true, true])
+})
+
 test("a member without quorum says when it looks for one again", LONG, async () => {
   const cluster = await Cluster.loggedIn({ lifetimeSeconds: 60 })
   for (const at of [1, 2]) cluster.member(at).crash()

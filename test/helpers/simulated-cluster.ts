@@ -8,8 +8,10 @@ import type { ClusterStatus, Coordinator } from "../../src/ports/coordinator.ts"
 import { type SimulatedMember, simulatedWorld, type World } from "../../src/testing/world.ts"
 
 export interface ClusterOptions {
-  /** @defaultValue 3 */
+  /** Voters. @defaultValue 3 */
   readonly members?: number
+  /** @defaultValue 0 */
+  readonly learners?: number
   /** @defaultValue strict */
   readonly policy?: ReplayPolicy
   /** @defaultValue 600 */
@@ -32,6 +34,7 @@ export class Cluster {
   constructor(options: ClusterOptions = {}) {
     this.#options = {
       members: 3,
+      learners: 0,
       policy: { type: "strict" },
       lifetimeSeconds: 600,
       lastResort: "ask",

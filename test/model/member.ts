@@ -91,7 +91,7 @@ function isClean(moment: Moment, index: number): boolean {
 
 function take(moment: Moment, index: number): void {
   const { rules, state } = moment
-  const { head, turn, refused } = moment.viewOf(index)
+  const { head, turn, holder, doubt, refused } = moment.viewOf(index)
   if (!moment.isConnected(index) || !moment.isMember(index) || refused) return
   if (!isFree(moment, index) || hasDescendant(moment, index)) return
   if (rules.takeover !== "policy" && hasSentAlone(moment, index)) return
@@ -110,8 +110,9 @@ function take(moment: Moment, index: number): void {
   if (turn === 0) return moment.propose(`m${index}`, entry, ask)
   const may =
     rules.takeover === "expiry" || (rules.takeover === "policy" && moment.isInWindow(head))
-  // Also the holder itself, whose first attempt may be in doubt: it sends again under another turn of its own.
-  if (!may || moment.left("takeover") === 0) return
+  // Also the holder itself, whose first attempt is in doubt: it sends again under another turn of its own. A silent one of its
+  // own it waits for.
+  if (!may || (holder === index && !doubt) || moment.left("takeover") === 0) return
   const over = (to: State): void => {
     spend(to, "takeover")
     to.twice[head] = 1

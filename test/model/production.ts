@@ -165,6 +165,7 @@ export class Production {
           generation,
           holder: nameOf(entry.holder),
           replaces,
+          atMs: 0,
           consent: false,
         }
       }

@@ -74,8 +74,6 @@ function settingOf({ voters, learners, policy, lastResort }: Plan): Setting {
       ...SAFE,
       ...rulesOf(policy),
       ...(asks ? { resend: "never" } : {}),
-      // Two waits are estimates in production, and it is known where they are wrong (README, "Where production parts from it").
-      settles: false,
       restart: "knows-snapshot",
       connections: "unseen",
     },
@@ -98,11 +96,11 @@ function rulesOf(policy: ReplayPolicy): Partial<Rules> {
     case "multi-use":
       return { ...FOR_EVER, policy: "multi-use" }
     case "idempotent":
-      return { ...FOR_EVER, policy: "idempotent-last" }
+      return FOR_EVER
     case "confirm":
-      return { policy: "confirm", resend: "any" }
+      return { policy: "confirm" }
     case "grace":
-      return { policy: policy.answers === "same" ? "grace-same" : "grace-new", resend: "any" }
+      return { policy: policy.answers === "same" ? "grace-same" : "grace-new" }
     default:
       return policy satisfies never
   }

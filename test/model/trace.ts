@@ -44,11 +44,6 @@ export class Follower {
   readonly #applied = new Set<number>()
   /** What the server said to the courier of each member, and how that trip ended. */
   readonly #replies = new Map<number, Reply | "silent">()
-  /**
-   * Records that a running application does not look at, because its courier died after it had written them: until it
-   * starts anew or looks for kept pairs, it takes its turn for a doubtful one (README, "Where production parts from it").
-   */
-  readonly #overlooked = new Map<number, Journal>()
   /** Members whose newest answer is in memory only. */
   readonly #unrecorded = new Set<number>()
 
@@ -86,7 +81,6 @@ export class Follower {
         return this.#words.mint(event.token)
       case "started":
         this.#snapshot(event.member, event.snapshotIndex)
-        this.#looksAgain(event.member)
         return this.#step([`m${event.member} restarts`])
       case "crashed":
         return this.#crashed(event)
@@ -101,7 +95,6 @@ export class Follower {
       case "row":
         return this.#row(event)
       case "forgotten":
-        this.#overlooked.delete(event.member)
         return this.#forget(event.member, event.row === "claimed" ? { turn: 0, token: 0 } : {})
       case "gone":
         return this.#gone(event)
@@ -219,8 +212,6 @@ export class Follower {
     const named = this.#words.entry(entry, id)
     if (named === null || named.type === "remove") return
     if (named.type === "turn") return this.#asksFor(member, id, named)
-    const reads = named.type === "result" || named.type === "rejected" || named.type === "unspent"
-    if (reads) this.#looksAgain(member)
     if (named.type === "doubt") this.#doubts(member, named)
     const who = named.type === "logout" ? `a person at m${member}` : `m${member}`
     const same = words(named)
@@ -284,23 +275,6 @@ export class Follower {
       return true
     })
     this.#become(next, `m${member} has the answer of turn ${turn}, and calls it a doubt`)
-  }
-
-  #overlook(member: number): void {
-    const kept = this.states.map(({ members }) => at(members, member).journal)
-    const record = kept.find(({ answer }) => answer !== 0)
-    if (record !== undefined) this.#overlooked.set(member, { ...record })
-    this.#forget(member)
-  }
-
-  #looksAgain(member: number): void {
-    const record = this.#overlooked.get(member)
-    if (record === undefined || !this.#overlooked.delete(member)) return
-    this.#edit((state) => {
-      const { journal } = at(state.members, member)
-      const { turn, answer, pair } = record
-      if (journal.turn === turn && journal.answer === 0) Object.assign(journal, { answer, pair })
-    })
   }
 
   #asksFor(member: number, id: string, entry: Extract<Entry, { type: "turn" }>): void {
@@ -472,11 +446,7 @@ export class Follower {
     const records = new RegExp(`^the courier of m${member} records `)
     const clean = reply.type === "refused" || (reply.type === "issued" && reply.clean)
     // What comes with a new token may say nothing of it. What is not recorded only the application knows, if it lives.
-    if (row === "answered") return this.#step(clean ? [records] : [records, lost])
-    if (row === "unheard") {
-      this.#step(clean ? [records] : [records, lost])
-      return this.#overlook(member)
-    }
+    if (row !== "unrecorded") return this.#step(clean ? [records] : [records, lost])
     this.#unrecorded.add(member)
     this.#step([records, lost])
   }

@@ -12,7 +12,6 @@ import type { AppEntry, Write } from "../../src/core/raft/types.ts"
 import { ALONE, type LogEntry } from "../../src/core/refresh/types.ts"
 import type { WireMessage } from "../../src/ports/transport.ts"
 import type { Plan } from "../../src/testing/swarm-plan.ts"
-import { LATE_MS } from "../../src/testing/trip.ts"
 import { BLIND, type Sending, type SendingEnd, type WorldWatch } from "../../src/testing/watch.ts"
 import type { SimulatedMember, World } from "../../src/testing/world.ts"
 import { decodeEntry } from "../../src/wire/entries.ts"
@@ -258,7 +257,7 @@ export class Recorder {
     this.#tell({ type: "row", member: member.at, key: { ...key }, row: "claimed" })
     const { scheduler } = this.#world()
     this.#sent.set(token, sending)
-    scheduler.schedule(scheduler.nowMs + LATE_MS + 1, () => {
+    scheduler.schedule(scheduler.nowMs + this.#plan.lateMs + 1, () => {
       if (this.#sent.get(token) === sending) this.#tell({ type: "gone", token })
     })
   }

@@ -64,7 +64,7 @@ test("a stranger's key does not get a stream, and the refusal is told", async ()
 })
 
 test.each([
-  ["another version", { ...HELLO, version: 2 }, "wrong-version"],
+  ["another version", { ...HELLO, version: HELLO.version + 1 }, "wrong-version"],
   ["another cluster", { ...HELLO, clusterId: "other" }, "wrong-cluster"],
   ["another genesis", { ...HELLO, genesis: "other" }, "wrong-genesis"],
   ["another member's name for itself", { ...HELLO, member: "c.0" }, "wrong-identity"],

@@ -4,7 +4,7 @@ import { multiaddr } from "@multiformats/multiaddr"
 import { memberGater } from "../../src/p2p/gater.ts"
 import { peerIdText, startNode } from "../../src/p2p/node.ts"
 import { encodeFrame } from "../../src/wire/frame.ts"
-import type { Hello } from "../../src/wire/messages.ts"
+import { type Hello, WIRE_VERSION } from "../../src/wire/messages.ts"
 import type { TestMember } from "./members.ts"
 
 export interface Stranger extends AsyncDisposable {
@@ -17,7 +17,7 @@ export interface Stranger extends AsyncDisposable {
 }
 
 export const HELLO: Hello = {
-  version: 1,
+  version: WIRE_VERSION,
   clusterId: "cluster",
   member: "b.0",
   name: "stranger",

@@ -204,6 +204,20 @@ test("idempotent: the same key repeats the answer, another key is reuse, a key f
   addsUp(server)
 })
 
+test("idempotent: the key of a token is honoured also after its successor was used", async () => {
+  const server = await start({ replayPolicy: { type: "idempotent" } })
+  const minted = await server.mint()
+  const key = { "idempotency-key": '"k1"' }
+  const first = await refresh(server, minted.refresh_token, key)
+  await refresh(server, next(first), { "idempotency-key": '"k2"' })
+
+  const late = await refresh(server, minted.refresh_token, key)
+
+  expect(late.body).toEqual(first.body)
+  expect(server.counters()).toMatchObject({ refreshes: 2, replays: 1, familiesRevoked: 0 })
+  addsUp(server)
+})
+
 test("without rotation the same refresh token comes back and stays alive", async () => {
   const server = await start({ rotate: false })
   const minted = await server.mint()

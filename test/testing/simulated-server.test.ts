@@ -57,6 +57,27 @@ describe("a second use", () => {
   })
 })
 
+describe("a use of the first token after its successor was used", () => {
+  const late = (policy: ReplayPolicy) => {
+    const as = server(policy)
+    const { refreshToken, family } = as.mint()
+    const first = bodyOf(as.post(refreshToken, 0))
+    as.post(first.refresh_token ?? "", 1)
+    return { first, again: as.post(refreshToken, 1e9), lives: !as.isRevoked(family) }
+  }
+
+  test("gets the first answer once more, for ever, where the server honours a key", () => {
+    const { first, again, lives } = late({ type: "idempotent" })
+
+    expect(bodyOf(again)).toEqual(first)
+    expect(lives).toBe(true)
+  })
+
+  test.each(["strict", "confirm"] as const)("ends the family under %s", (type) => {
+    expect(late({ type })).toMatchObject({ again: { status: 400 }, lives: false })
+  })
+})
+
 const FAULTS: readonly (readonly [string, Partial<ServerFaults>, string, boolean])[] = [
   ["well", {}, "granted", false],
   ["throttled", { throttled: true }, "retry-later", true],

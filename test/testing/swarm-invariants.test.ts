@@ -21,6 +21,7 @@ import {
   sentByItsRow,
   type Sent,
 } from "../../src/testing/swarm-invariants.ts"
+import { LATE_MS } from "../../src/testing/trip.ts"
 import type { SimulatedMember } from "../../src/testing/world.ts"
 
 const [m0, m1] = [0, 1].map((at) => ({ at, id: `m${at}` }) as unknown as SimulatedMember) as [
@@ -65,7 +66,20 @@ const ROWS: readonly (readonly [string, ReplayPolicy, Sent, Sent, SendReason])[]
     sent({ turn: 8 }),
     "not-allowed",
   ],
-  ["confirm, the holder", simple("confirm"), sent(), sent({ attempt: 2 }), "confirm"],
+  [
+    "confirm, the holder",
+    simple("confirm"),
+    sent(),
+    sent({ attempt: 2, atMs: LATE_MS }),
+    "confirm",
+  ],
+  [
+    "confirm, early",
+    simple("confirm"),
+    sent(),
+    sent({ attempt: 2, atMs: LATE_MS - 1 }),
+    "not-allowed",
+  ],
   ["confirm, another", simple("confirm"), sent(), sent({ member: m1, turn: 8 }), "not-allowed"],
   ["grace, in its window", GRACE, sent(), sent({ attempt: 2, atMs: 30_000 }), "grace"],
   ["grace, after it", GRACE, sent(), sent({ attempt: 2, atMs: 30_001 }), "not-allowed"],

@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { KEY_SETS_MAX, REMOVED_MAX } from "../../src/core/refresh/fold.ts"
 import { decodeEntry, decodeState, encodeEntry, encodeState } from "../../src/wire/entries.ts"
 import { decodeExchange, encodeExchange } from "../../src/wire/exchange.ts"
 import { pack } from "../../src/wire/pack.ts"
@@ -12,6 +13,16 @@ test("every entry comes back as it went", () => {
 
 test("the state of a snapshot comes back as it went", () => {
   expect(decodeState(encodeState(STATE))).toEqual(STATE)
+})
+
+test("a state as large as the log lets it grow is read", () => {
+  const keys = Array.from({ length: KEY_SETS_MAX }, (_, at) => ({ number: at + 1, wraps: [] }))
+  const removed = Array.from({ length: REMOVED_MAX }, (_, at) => `gone${at}.0`)
+  const full = { ...STATE, keys, removed }
+
+  expect(decodeState(encodeState(full))).toEqual(full)
+  const more = { ...full, removed: [...removed, "one-more.0"] }
+  expect(refusal(() => encodeState(more)).where).toBe("removed")
 })
 
 test("an exchange comes back as it went, with a large body too", () => {

@@ -1,8 +1,9 @@
 /** `token`: prints an access token that is valid now. Decides when the store's copy serves and when a member must run. */
 
 import { QuorateError } from "../../core/base/errors.ts"
+import { reasonOf } from "../../core/refresh/describe.ts"
 import { readCachedToken } from "../../session/cached.ts"
-import type { Session, Token } from "../../session/types.ts"
+import type { ClusterStatus, Session, Token } from "../../session/types.ts"
 import type { Context } from "../context.ts"
 import { usage } from "../failure.ts"
 import { readInput } from "../input.ts"
@@ -68,11 +69,9 @@ function noValidToken(): QuorateError {
 }
 
 /** What the server says of the client, not of the token: waiting does not help. */
-const CLIENT_CAUSES: ReadonlySet<string | null> = new Set([
-  "invalid_client",
-  "unauthorized_client",
-  "unsupported_grant_type",
-])
+function refusesClient({ stage, cause }: ClusterStatus): boolean {
+  return cause !== null && reasonOf(stage, cause) === "client_refused"
+}
 
 /** Ends the wait as soon as the server has refused the client in answer to it. */
 async function orRefused(
@@ -82,15 +81,15 @@ async function orRefused(
 ): Promise<Token> {
   const refused = new AbortController()
   const unsubscribe = session.subscribe((event) => {
-    if (event.type === "status" && CLIENT_CAUSES.has(event.status.cause)) {
+    if (event.type === "status" && refusesClient(event.status)) {
       refused.abort(clientRefused(event.status.cause))
     }
   })
   try {
     return await work(AbortSignal.any([interrupted, refused.signal]))
   } catch (error) {
-    const { cause } = session.status()
-    throw CLIENT_CAUSES.has(cause) && !interrupted.aborted ? clientRefused(cause) : error
+    const status = session.status()
+    throw refusesClient(status) && !interrupted.aborted ? clientRefused(status.cause) : error
   } finally {
     unsubscribe()
   }

@@ -16,6 +16,7 @@ export function propose(s: State, id: ProposalId, data: Uint8Array): void {
     else settle(s, id, "refused", null)
   } else if (s.leader !== null) {
     s.forwards.set(id, { until: forwardUntil(s), accepted: false })
+    s.owedFrom ??= s.now
     sendGated(s, s.leader, { type: "forward", term: s.hard.term, id, data })
   } else {
     settle(s, id, "refused", null)
@@ -82,6 +83,7 @@ export function giveUpForwards(s: State): void {
 
 /** Time that passed asleep does not count against the leader. */
 export function renewForwards(s: State): void {
+  if (s.owedFrom !== null) s.owedFrom = s.now
   for (const [id, forward] of s.forwards) {
     s.forwards.set(id, { ...forward, until: forwardUntil(s) })
   }

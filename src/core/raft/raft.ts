@@ -43,7 +43,7 @@ import {
 } from "./replication.ts"
 import { becomeFollower } from "./role.ts"
 import { isSane } from "./sanity.ts"
-import { compactLog, emptyTray, isPromotable, openState, type State } from "./state.ts"
+import { compactLog, emptyTray, isLone, isPromotable, openState, type State } from "./state.ts"
 import { abortLateTransfer, advanceTransfer, retireIfRemoved, startTransfer } from "./transfer.ts"
 import type {
   Effects,
@@ -107,10 +107,18 @@ export class RaftCore {
       lastIndex: s.log.lastIndex,
       snapshotIndex: s.log.snapshot.index,
       config: s.log.config,
-      quorum: s.leader !== null && seenAt !== null && now - seenAt <= s.options.electionMs,
+      quorum: s.leader !== null && now - (quietFrom(s, seenAt) ?? now) <= s.options.electionMs,
       leaderSeenAt: seenAt,
     }
   }
+}
+
+/**
+ * Since when silence counts against the leader; null: it does not. A lone voter is a quorum as long as it runs, and sends its
+ * learners nothing while they lack nothing: who is connected to it and has asked it for nothing waits for no word.
+ */
+function quietFrom(s: State, seenAt: Millis | null): Millis | null {
+  return s.role.type !== "leader" && isLone(s, s.leader) ? s.owedFrom : seenAt
 }
 
 function handle(s: State, input: Input): void {

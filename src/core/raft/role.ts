@@ -23,6 +23,7 @@ export function followLeader(s: State, leader: NodeId): void {
   if (s.role.type !== "follower") becomeFollower(s, s.hard.term)
   s.leader = leader
   s.leaderSeenAt = s.now
+  s.owedFrom = null
   s.loyalUntil = s.now + s.options.electionMs
   s.electionAt = s.now + s.electionDelay
 }

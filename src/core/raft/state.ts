@@ -104,6 +104,8 @@ export interface State {
   leaderSeenAt: Millis | null
   /** What the leader of `term` is known to have on its disk. */
   leaderDurable: { readonly term: Term; readonly index: Index }
+  /** Since when its leader owes this node a word: it was handed a proposal, and was not heard since. Null: it owes none. */
+  owedFrom: Millis | null
   /** Until then no vote is given against the leader. */
   loyalUntil: Millis
   electionDelay: Millis
@@ -146,6 +148,7 @@ export function openState(
     leader: null,
     leaderSeenAt: null,
     leaderDurable: { term: 0, index: 0 },
+    owedFrom: null,
     loyalUntil: now,
     electionDelay: 0,
     electionAt: now,
@@ -168,8 +171,13 @@ export function drawElectionDelay(s: State): void {
 }
 
 export function isLoneVoter(s: State): boolean {
+  return isLone(s, s.options.self)
+}
+
+/** It is a quorum by itself. */
+export function isLone(s: State, id: NodeId | null): boolean {
   const { voters } = s.log.config
-  return voters.length === 1 && voters[0] === s.options.self
+  return voters.length === 1 && voters[0] === id
 }
 
 export function isVoter(s: State): boolean {

@@ -238,7 +238,8 @@ export interface RaftStatus {
   readonly snapshotIndex: Index
   readonly config: Config
   /**
-   * A leader: a quorum answered within the last election timeout. A follower: heard from its leader within that time.
+   * A leader: a quorum answered within the last election timeout. A follower: heard from its leader within that time; or,
+   * where that one is the only voter, is connected to it and has not asked it in vain for that long.
    * It is a hint for people and pacing, never a permission.
    */
   readonly quorum: boolean

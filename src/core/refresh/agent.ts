@@ -416,7 +416,8 @@ export class Agent {
     const { epoch, generation } = wanted
     const replaces = this.#state.turn?.number ?? null
     const holder = this.#self
-    const entry: LogEntry = { type: "turn", epoch, generation, holder, replaces, consent }
+    const ask = { epoch, generation, holder, replaces, atMs: at.wall, consent }
+    const entry: LogEntry = { type: "turn", ...ask }
     this.#ensure(`take ${epoch}.${generation}.${replaces ?? "-"}${consent ? "!" : ""}`, entry, at)
   }
 
@@ -439,6 +440,10 @@ export class Agent {
   }
 
   #isReplaceable(at: Instant): boolean {
+    const { turn } = this.#state
+    // Our own courier may still carry it, and the next turn would only wait for that one; under `reject` it would use up the one
+    // resend besides. We hear from it, or report a doubt.
+    if (turn?.holder === this.#self && turn.doubt === null) return false
     const fromMs = this.#waits.replaceableFrom(this.#state, at)
     if (fromMs > at.now) this.#wakeAt(fromMs)
     return fromMs <= at.now

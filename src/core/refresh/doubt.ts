@@ -6,15 +6,20 @@
 import type { ReplayPolicy } from "../oauth/types.ts"
 import { allowsTakeover } from "./policy.ts"
 import { expiresAtMs } from "./status.ts"
-import type { ClusterState, MemberId, Pair, Turn } from "./types.ts"
+import type { ClusterState, Doubt, MemberId, Pair, Turn } from "./types.ts"
 
 /** Whether the holder of a strict turn in doubt gambles before the login would be lost anyway, or leaves it to a person. */
 export type LastResort = "resend" | "ask"
 
-/** A first request counts as gone this long after its courier ended: what it sent may still be on its way. */
+/** What a courier sent has this long to arrive after its end, where nobody can wait for longer or no harm comes of it. */
 const SETTLE_MS = 10_000
 /** The longest life of a request: a courier waits 120 s for its answer, and clocks and servers take their time. */
 export const REQUEST_LIFE_MS = 150_000
+/**
+ * A window of `grace` from this on lets a first request die out and leaves time to send again. Within a shorter one the holder
+ * bets that its first request was lost: what a proxy delivers later still is a replay, whether or not it was sent again.
+ */
+const LONG_WINDOW_MS = REQUEST_LIFE_MS + SETTLE_MS
 /** A grace window is used up to this long before its end. */
 const WINDOW_MARGIN_MS = 2_000
 /** The last resort leaves the access token this long, so that its answer comes before anybody is interrupted. */
@@ -52,13 +57,16 @@ export function resendSpan(
       return { fromMs: Math.max(doubt.sinceMs + REQUEST_LIFE_MS, late), untilMs: Infinity }
     }
     case "confirm":
-      return { fromMs: doubt.sinceMs + SETTLE_MS, untilMs: Infinity }
+      // No window presses, and the old access token is served meanwhile. Counter-example: sent again after ten seconds, the
+      // answer's pair used, and the first request arrives at last: the family is revoked (the model, in 13 steps).
+      return { fromMs: goneAtMs(doubt), untilMs: Infinity }
     case "grace": {
       // Without knowing when the first one left nobody knows when the window closes: then it is as good as strict.
       if (doubt.sentAtMs === null) return null
-      const windowMs = policy.windowSeconds * 1_000
-      const fromMs = doubt.sinceMs + Math.min(SETTLE_MS, windowMs / 4)
-      return { fromMs, untilMs: doubt.sentAtMs + windowMs - WINDOW_MARGIN_MS }
+      const windowMs = policy.windowSeconds * 1_000 - WINDOW_MARGIN_MS
+      const hastyMs = doubt.sinceMs + Math.min(SETTLE_MS, policy.windowSeconds * 250)
+      const fromMs = windowMs < LONG_WINDOW_MS ? hastyMs : goneAtMs(doubt)
+      return { fromMs, untilMs: doubt.sentAtMs + windowMs }
     }
     case "multi-use":
     case "reject":
@@ -68,6 +76,11 @@ export function resendSpan(
     default:
       return policy satisfies never
   }
+}
+
+/** When the first request of a doubtful turn cannot arrive any more. */
+function goneAtMs({ sinceMs, sentAtMs }: Doubt): number {
+  return Math.max(sinceMs + SETTLE_MS, (sentAtMs ?? sinceMs) + REQUEST_LIFE_MS)
 }
 
 /**
@@ -104,6 +117,6 @@ export function mayResend(
  * Before this nobody takes a turn for the head, epoch ms. A token that was sent twice may have a request of its own still on
  * the way: it would come as a replay of the head's parent and revoke the family that the next pair lives in.
  */
-export function quietUntilMs(head: Pair): number {
-  return head.resent ? head.issuedAtMs + REQUEST_LIFE_MS : -Infinity
+export function quietUntilMs({ resentAtMs }: ClusterState): number {
+  return resentAtMs === null ? -Infinity : resentAtMs + REQUEST_LIFE_MS
 }

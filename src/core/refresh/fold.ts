@@ -41,6 +41,10 @@ export interface FoldContext {
 
 type Of<T extends LogEntry["type"]> = Extract<LogEntry, { type: T }>
 
+/** Most key sets and removed members of a state. Readers of a snapshot refuse more, so a state with more is never made. */
+export const KEY_SETS_MAX = 256
+export const REMOVED_MAX = 1_024
+
 const APPLIED: Verdict = { type: "applied" }
 
 /** The state before the first entry. */
@@ -60,6 +64,8 @@ export function genesis(clusterId: string, members: readonly MemberInfo[]): Clus
     misconfigured: null,
     refused: null,
     spenders: [],
+    askedAtMs: null,
+    resentAtMs: null,
     failures: 0,
     lastFailure: null,
   }
@@ -120,6 +126,8 @@ function withHead(
     misconfigured: null,
     refused: null,
     spenders: [],
+    askedAtMs: null,
+    resentAtMs: null,
     failures: 0,
     lastFailure: null,
   }
@@ -141,6 +149,7 @@ function applyProvider(state: ClusterState, entry: Of<"provider">): ClusterState
 function applyKeys(state: ClusterState, keys: KeySet): ClusterState | Refusal {
   const last = state.keys.at(-1)?.number ?? 0
   if (keys.number !== last + 1) return "stale-keys"
+  if (state.keys.length >= KEY_SETS_MAX) return "too-many"
   return { ...state, keys: [...state.keys, keys] }
 }
 
@@ -190,7 +199,8 @@ function applyTurn(
     doubt: null,
   }
   const spenders = open === null ? state.spenders : withSpender(state.spenders, open.holder)
-  return { ...state, turn, spenders, retry: null, misconfigured: null }
+  const { atMs: askedAtMs } = entry
+  return { ...state, turn, spenders, askedAtMs, retry: null, misconfigured: null }
 }
 
 function withSpender(spenders: readonly NodeId[], id: NodeId): readonly NodeId[] {
@@ -217,7 +227,11 @@ function applyResult(
   // Where the login named its account every pair does: a holder that was told no subject repeats the head's.
   if (head.subject !== null && head.subject !== pair.subject) return "wrong-identity"
   const proof = { turn: entry.turn, signature: entry.signature }
-  return withHead(state, pair, proof, state.epoch)
+  // The holder does not know of a turn that replaced its own, nor of one that was replaced before: the log does. Whichever
+  // answer came first, the other request may have left as late as the newest turn was asked for.
+  const resent = pair.resent || state.spenders.length > 0
+  const resentAtMs = resent ? Math.max(pair.issuedAtMs, state.askedAtMs ?? 0) : null
+  return { ...withHead(state, pair, proof, state.epoch), resentAtMs }
 }
 
 function applyReport(state: ClusterState, entry: Of<"report">): ClusterState | Refusal {
@@ -306,6 +320,7 @@ function doubtOf(turn: Turn, told: Extract<Report, { type: "in-doubt" }>): Doubt
 
 function applyRemove(state: ClusterState, id: NodeId): ClusterState | Refusal {
   if (memberOf(state, id) === undefined) return "not-a-member"
+  if (state.removed.length >= REMOVED_MAX) return "too-many"
   const members = state.members.filter((member) => member.id !== id)
   const removed = [...state.removed, id]
   if (state.turn?.holder !== id) return { ...state, members, removed }

@@ -57,7 +57,7 @@ export interface Pair {
   readonly scope: string | null
   /** Account identity as the login told it; every later pair that names one must name this one. */
   readonly subject: string | null
-  /** Its parent was sent more than once: a request of it may still be on its way. */
+  /** Its parent was sent more than once, as far as its holder knew. */
   readonly resent: boolean
   /** Who received it. */
   readonly by: MemberId
@@ -145,6 +145,8 @@ export type LogEntry =
       readonly generation: Generation
       readonly holder: MemberId
       readonly replaces: TurnNumber | null
+      /** When it was asked for. */
+      readonly atMs: number
       /** A person accepted what spending the head once more may cost: an open turn is replaced whatever the policy. */
       readonly consent: boolean
     }
@@ -218,6 +220,13 @@ export interface ClusterState {
   } | null
   /** Holders whose turn for the current generation ended while they may have spent it (takeover, removal). */
   readonly spenders: readonly MemberId[]
+  /** When the newest turn for the head was asked for; null: none was. */
+  readonly askedAtMs: number | null
+  /**
+   * The head's parent may have been sent more than once, the last time at about this: a request of it may still be on its way.
+   * Null: it was sent once. More than the head says of itself: its holder may not have known that it was replaced.
+   */
+  readonly resentAtMs: number | null
   /** Turns that ended without a pair since the last one, for the staged status. */
   readonly failures: number
   /** Why the last of them did; null: none did. */
@@ -239,6 +248,8 @@ export type Refusal =
   | "dead"
   | "too-early"
   | "stale-keys"
+  /** The state would outgrow what a snapshot may hold. */
+  | "too-many"
   | "not-a-member"
   | "not-allowed"
 

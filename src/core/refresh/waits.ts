@@ -76,11 +76,11 @@ export class Waits {
   }
 
   /** A machine that was started with its clock set forward would send while the earlier request is on its way. */
-  #bySends({ pair }: ClusterState, at: Instant): number {
-    if (pair === null || !pair.resent) return -Infinity
+  #bySends(state: ClusterState, at: Instant): number {
+    if (state.resentAtMs === null) return -Infinity
     const byHearing = this.#heard.headMs + REQUEST_LIFE_MS
     if (at.sure === false) return byHearing
-    return Math.min(at.now + (quietUntilMs(pair) - at.wall), byHearing)
+    return Math.min(at.now + (quietUntilMs(state) - at.wall), byHearing)
   }
 
   /** The open turn, with no doubt about it that began after this member heard of it. */

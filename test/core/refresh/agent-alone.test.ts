@@ -214,7 +214,7 @@ describe("a pair that came without the log", () => {
       { type: "propose", key: "kept 1.2", entry: mine(2) },
     ])
     expect(bench.commit(mine(2))).toEqual([
-      { type: "propose", key: "take 1.2.-", entry: turn("b", 2) },
+      { type: "propose", key: "take 1.2.-", entry: { ...turn("b", 2), atMs: WALL + bench.now } },
     ])
   })
 
@@ -235,7 +235,7 @@ describe("a pair that came without the log", () => {
     bench.step({ type: "leader", leader: "a" })
 
     expect(bench.commit(result(2, { lineage: "other", by: "c" }))).toEqual([
-      { type: "propose", key: "take 1.2.-", entry: turn("b", 2) },
+      { type: "propose", key: "take 1.2.-", entry: { ...turn("b", 2), atMs: WALL + bench.now } },
     ])
     expect(bench.agent.ahead).toBeNull()
   })

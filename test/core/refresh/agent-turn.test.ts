@@ -55,6 +55,22 @@ describe("a turn of our own", () => {
     expect(new Bench("b", LOGGED_IN).commit(turn("c"))).toEqual([])
   })
 
+  // Its courier may still carry it: under `reject` the second turn would use up the one resend.
+  test("is replaced by ourselves when it is in doubt, and not because it is silent", () => {
+    const bench = new Bench("b", MULTI)
+    bench.commit(turn("b"), true)
+    bench.demand()
+    bench.now = 100_000
+
+    expect(bench.step({ type: "wake" })).toEqual([])
+    expect(bench.agent.nextWakeAt).toBeNull()
+    bench.commit(report(bench.open, { ...DOUBT, atMs: WALL + bench.now }, "b"))
+    bench.now += 1_000
+    expect(bench.step({ type: "wake" })).toMatchObject([
+      { type: "propose", entry: { holder: "b", replaces: bench.open } },
+    ])
+  })
+
   test("whose courier still works is asked about again after a moment", () => {
     const bench = new Bench("b", LOGGED_IN)
     bench.commit(turn("b"), false)

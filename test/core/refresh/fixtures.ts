@@ -59,6 +59,9 @@ export function provider(replayPolicy: ReplayPolicy, clientId = "client"): LogEn
   }
 }
 
+/** When every turn was asked for: when the pairs were issued. */
+export const ASKED_MS = 1_000_000
+
 export const LOGIN: LogEntry = { type: "login", pair: pair(1) }
 
 export function turn(
@@ -67,7 +70,7 @@ export function turn(
   replaces: number | null = null,
   consent = false,
 ): LogEntry {
-  return { type: "turn", epoch: 1, generation, holder, replaces, consent }
+  return { type: "turn", epoch: 1, generation, holder, replaces, atMs: ASKED_MS, consent }
 }
 
 export function result(generation: number, changes: Partial<Pair> = {}): LogEntry {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 
-import { fold, genesis } from "../../../src/core/refresh/fold.ts"
+import { fold, genesis, KEY_SETS_MAX, REMOVED_MAX } from "../../../src/core/refresh/fold.ts"
 import type { LogEntry } from "../../../src/core/refresh/types.ts"
 import {
   DOUBT,
@@ -393,6 +393,8 @@ test("a member that was replaced twice is remembered once", () => {
 })
 
 describe("members, keys and provider", () => {
+  const removal = (member: string): LogEntry => ({ type: "remove", member })
+
   test("removing the holder ends its turn and remembers that it may have spent the token", () => {
     const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
 
@@ -416,6 +418,24 @@ describe("members, keys and provider", () => {
     expect(after.keys.map(({ number }) => number)).toEqual([1, 2])
     expect(refusal(after, keys(2))).toBe("stale-keys")
     expect(refusal(after, keys(4))).toBe("stale-keys")
+  })
+
+  // A snapshot of a larger state could not be read, by no member.
+  test("a state grows to what a snapshot may hold, and no further", () => {
+    const sets = Array.from({ length: KEY_SETS_MAX - 1 }, (_, at) => ({
+      number: at + 1,
+      wraps: [],
+    }))
+    const gone = Array.from({ length: REMOVED_MAX - 1 }, (_, at) => `gone${at}`)
+    const almost = { ...state(LOGIN), keys: sets, removed: gone }
+    const keys = (number: number): LogEntry => ({ type: "keys", keys: { number, wraps: [] } })
+    const after = (entry: LogEntry) => fold(almost, entry, { index: 9, signed: true }).state
+
+    const full = { ...after(keys(KEY_SETS_MAX)), removed: after(removal("c")).removed }
+
+    expect([full.keys.length, full.removed.length]).toEqual([KEY_SETS_MAX, REMOVED_MAX])
+    expect(refusal(full, keys(KEY_SETS_MAX + 1))).toBe("too-many")
+    expect(refusal(full, removal("b"))).toBe("too-many")
   })
 
   test("new settings of the same client are taken, those of another account are not", () => {

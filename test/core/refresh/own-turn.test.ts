@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 
 import { seededRandom } from "../../../src/core/base/random.ts"
 import type { ReplayPolicy } from "../../../src/core/oauth/types.ts"
+import { REQUEST_LIFE_MS } from "../../../src/core/refresh/doubt.ts"
 import { type OwnContext, OwnTurn } from "../../../src/core/refresh/own-turn.ts"
 import type { Instant, ReportEntry, ResultEntry, Turn } from "../../../src/core/refresh/types.ts"
 import { DOUBT, doubtful, pair, REJECTED, report, result, UNSPENT } from "./fixtures.ts"
@@ -18,6 +19,8 @@ const CONTEXT: OwnContext = {
 /** Without the log: the turn stands, and nobody is heard. */
 const UNHEARD: OwnContext = { ...CONTEXT, heard: false, mayRetry: true }
 const OPEN: Turn = { ...doubtful(), doubt: null }
+/** When the first request of {@link doubtful} cannot arrive any more. */
+const GONE = 500 + REQUEST_LIFE_MS
 const at = (ms: number): Instant => ({ now: ms, wall: ms })
 
 /** Adopted by the run that proposed it, and carried. */
@@ -165,17 +168,17 @@ describe("a turn of our own in doubt", () => {
   test("waits for its span and then sends again, once", () => {
     const mine = own()
 
-    expect(mine.next(doubtful(), CONTEXT, at(1_000))).toEqual({ type: "wait", untilMs: 11_000 })
-    expect(mine.next(doubtful(), CONTEXT, at(11_000))).toEqual({
+    expect(mine.next(doubtful(), CONTEXT, at(1_000))).toEqual({ type: "wait", untilMs: GONE })
+    expect(mine.next(doubtful(), CONTEXT, at(GONE))).toEqual({
       type: "carry",
       turn: doubtful(),
       consent: false,
     })
-    expect(mine.next(doubtful(), CONTEXT, at(12_000))).toBeNull()
+    expect(mine.next(doubtful(), CONTEXT, at(GONE + 1_000))).toBeNull()
   })
 
   test("does not gamble for nobody, nor after the span", () => {
-    expect(own().next(doubtful(), { ...CONTEXT, wanted: false }, at(20_000))).toBeNull()
+    expect(own().next(doubtful(), { ...CONTEXT, wanted: false }, at(GONE + 10_000))).toBeNull()
     expect(own().next(doubtful(), { ...CONTEXT, policy: GRACE }, at(60_000))).toBeNull()
     expect(own().next(doubtful(), { ...CONTEXT, policy: null }, at(60_000))).toBeNull()
   })
@@ -184,21 +187,24 @@ describe("a turn of our own in doubt", () => {
   // token went out a third time.
   test("never sends again once it has an answer, although the log still shows the doubt", () => {
     const mine = own()
-    mine.next(doubtful(), CONTEXT, at(11_000))
+    mine.next(doubtful(), CONTEXT, at(GONE))
 
     mine.outcome(7, result(2) as ResultEntry)
 
-    expect(mine.next(doubtful(), CONTEXT, at(30_000))).toBeNull()
+    expect(mine.next(doubtful(), CONTEXT, at(GONE + GONE + 10_000))).toBeNull()
   })
 
   test("tries again later when the second send could not leave", () => {
     const mine = own()
-    mine.next(doubtful(), CONTEXT, at(11_000))
+    mine.next(doubtful(), CONTEXT, at(GONE))
 
-    mine.unsent(doubtful(), "ECONNREFUSED", at(11_010))
+    mine.unsent(doubtful(), "ECONNREFUSED", at(GONE + 10))
 
-    expect(mine.next(doubtful(), CONTEXT, at(11_010))).toEqual({ type: "wait", untilMs: 16_010 })
-    expect(mine.next(doubtful(), CONTEXT, at(16_010))).toMatchObject({ type: "carry" })
+    expect(mine.next(doubtful(), CONTEXT, at(GONE + 10))).toEqual({
+      type: "wait",
+      untilMs: GONE + 5_010,
+    })
+    expect(mine.next(doubtful(), CONTEXT, at(GONE + 5_010))).toMatchObject({ type: "carry" })
   })
 
   // Found by the simulator, seed 12: a report that the log refuses was proposed for ever.
@@ -209,7 +215,7 @@ describe("a turn of our own in doubt", () => {
 
     mine.outcome(7, report(7, UNSPENT) as ReportEntry)
 
-    expect(mine.next(doubtful(), CONTEXT, at(1))).toEqual({ type: "wait", untilMs: 11_000 })
+    expect(mine.next(doubtful(), CONTEXT, at(1))).toEqual({ type: "wait", untilMs: GONE })
   })
 
   test("of somebody else, or replaced, is none of its business", () => {
@@ -217,34 +223,34 @@ describe("a turn of our own in doubt", () => {
     const taken = { ...doubtful(), number: 8, holder: "b" }
     mine.adopt(taken, false)
 
-    expect(mine.next(taken, CONTEXT, at(30_000))).toBeNull()
+    expect(mine.next(taken, CONTEXT, at(GONE + GONE + 10_000))).toBeNull()
     mine.unsent(doubtful(), "ECONNREFUSED", at(0))
     mine.busy(7, at(0))
     mine.outcome(7, report(7, DOUBT) as ReportEntry)
-    expect(mine.next(taken, CONTEXT, at(30_000))).toBeNull()
+    expect(mine.next(taken, CONTEXT, at(GONE + GONE + 10_000))).toBeNull()
   })
 
   test("is told once more when the second send brought no answer either", () => {
     const mine = own()
-    mine.next(doubtful(), CONTEXT, at(11_000))
+    mine.next(doubtful(), CONTEXT, at(GONE))
     const again = { ...DOUBT, sends: 2 }
     mine.outcome(7, report(7, again) as ReportEntry)
 
-    expect(mine.next(doubtful(), CONTEXT, at(12_000))).toMatchObject({ type: "report" })
-    expect(mine.next(doubtful({ sends: 2 }), CONTEXT, at(12_000))).toBeNull()
+    expect(mine.next(doubtful(), CONTEXT, at(GONE + 1_000))).toMatchObject({ type: "report" })
+    expect(mine.next(doubtful({ sends: 2 }), CONTEXT, at(GONE + 1_000))).toBeNull()
   })
 
   test("is told when the second send was refused", () => {
     const mine = own()
-    mine.next(doubtful(), CONTEXT, at(11_000))
+    mine.next(doubtful(), CONTEXT, at(GONE))
     mine.outcome(7, report(7, REJECTED) as ReportEntry)
 
-    expect(mine.next(doubtful(), CONTEXT, at(12_000))).toMatchObject({ type: "report" })
+    expect(mine.next(doubtful(), CONTEXT, at(GONE + 1_000))).toMatchObject({ type: "report" })
   })
 
   test("does not gamble without a head, nor on what was not heard", () => {
-    expect(own().next(doubtful(), { ...CONTEXT, head: null }, at(20_000))).toBeNull()
-    expect(own().next(doubtful(), { ...CONTEXT, heard: false }, at(20_000))).toBeNull()
+    expect(own().next(doubtful(), { ...CONTEXT, head: null }, at(GONE + 10_000))).toBeNull()
+    expect(own().next(doubtful(), { ...CONTEXT, heard: false }, at(GONE + 10_000))).toBeNull()
   })
 
   test("sends before the end of its span, and not at it", () => {
@@ -255,7 +261,7 @@ describe("a turn of our own in doubt", () => {
   })
 
   test("counts its span by the server's time, whatever the pacing clock shows", () => {
-    const skewed = { now: 500, wall: 10_000 }
+    const skewed = { now: 500, wall: GONE - 1_000 }
 
     expect(own().next(doubtful(), CONTEXT, skewed)).toEqual({ type: "wait", untilMs: 1_500 })
   })

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { REQUEST_LIFE_MS } from "../../../src/core/refresh/doubt.ts"
 import type { ClusterState, Instant, LogEntry } from "../../../src/core/refresh/types.ts"
 import { Waits } from "../../../src/core/refresh/waits.ts"
-import { DOUBT, LOGIN, pair, provider, report, result, state, turn, UNSPENT } from "./fixtures.ts"
+import { DOUBT, LOGIN, provider, report, result, state, turn, UNSPENT } from "./fixtures.ts"
 
 const HOUR = 3_600_000
 /** The server's time when the pacing clock shows 0. */
@@ -201,7 +201,7 @@ describe("an open turn may be replaced", () => {
 // Found by the simulator, seeds 5098 and 90: after a boot the wall clock was believed, and every wait was over.
 describe("a machine that was started anew and cannot tell the time", () => {
   const unsure = (ms: number): Instant => ({ now: ms, wall: 1e12, sure: false })
-  const resent = { ...state(LOGIN), pair: pair(1, { resent: true, issuedAtMs: 0 }) }
+  const resent = { ...state(LOGIN), resentAtMs: 0 }
 
   test("waits out the life of an earlier request from when it heard of the pair", () => {
     const waits = new Waits(() => 0.5, 0)

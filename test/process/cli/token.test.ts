@@ -90,7 +90,7 @@ test("cached-only serves what is valid and exits with 4 when nothing is", async 
   expect(one.server.counters().posts).toBe(0)
 })
 
-test("an unreachable server is a time-out, a refused client is refused at once", async () => {
+test("an unreachable server is a time-out", async () => {
   const one = await lab()
   await one.loggedIn()
   await one.server.setOffline(true)
@@ -98,12 +98,20 @@ test("an unreachable server is a time-out, a refused client is refused at once",
   expect(away).toMatchObject({ code: 4, value: { error: { code: "TIMEOUT" } } })
   // The old token is still good.
   expect(await one.run("token")).toMatchObject({ code: 0 })
+})
 
-  const two = await lab({
-    turnAway: { status: 401, remaining: 99, retryAfter: null, error: "invalid_client" },
-  })
-  await two.loggedIn()
-  const refused = await two.json("token", "--force")
+test.each([
+  [401, "invalid_client"],
+  [400, "unauthorized_client"],
+  [400, "invalid_scope"],
+  [400, "use_dpop_nonce"],
+  [404, "no_such_page"],
+])("a client that is refused with %i %s is refused at once", async (status, error) => {
+  const one = await lab({ turnAway: { status, remaining: 99, retryAfter: null, error } })
+  await one.loggedIn()
+
+  const refused = await one.json("token", "--force")
+
   expect(refused).toMatchObject({ code: 6, value: { error: { code: "CLIENT_REFUSED" } } })
 })
 
