@@ -7,8 +7,8 @@ import { isDeepStrictEqual } from "node:util"
 
 import { quote, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
-import { allowsTakeover } from "../core/refresh/policy.ts"
-import type { Epoch, MemberId } from "../core/refresh/types.ts"
+import { removalRisks } from "../core/refresh/fold.ts"
+import type { Epoch, MemberId, Verdict } from "../core/refresh/types.ts"
 import type { CurrentToken, LoginTokens } from "../ports/coordinator.ts"
 import type { Crypto } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
@@ -132,19 +132,23 @@ export class Account {
 
   /** @throws QuorateError `NOT_A_MEMBER` (usage), `HOLDS_TURN` (refused) unless a person says that the holder is gone. */
   async remove(member: MemberId, holderIsGone: boolean): Promise<void> {
-    const { members, turn, provider } = this.#replica.state
-    const known = members.find(({ id }) => id === member)
+    const { state } = this.#replica
+    const known = state.members.find(({ id }) => id === member)
     if (known === undefined) {
       throw new QuorateError("NOT_A_MEMBER", "usage", `${quote(member)} is not a member`)
     }
-    const policy = provider?.settings.replayPolicy
-    const harmless = policy !== undefined && allowsTakeover(policy)
-    if (turn?.holder === member && !holderIsGone && !harmless) {
-      const message = `${quote(known.name)} may be refreshing right now: removing it can end the login for all`
-      throw new QuorateError("HOLDS_TURN", "refused", message, {
-        hint: "bring it back, or say that it is gone for good (--holder-is-gone)",
-      })
-    }
-    await this.#submissions.submit({ type: "remove", member })
+    const refused =
+      (removalRisks(state, member) && !holderIsGone) ||
+      isHeld(await this.#submissions.submit({ type: "remove", member, holderIsGone }))
+    if (!refused) return
+    const message = `${quote(known.name)} may be refreshing right now: removing it can end the login for all`
+    throw new QuorateError("HOLDS_TURN", "refused", message, {
+      hint: "bring it back, or say that it is gone for good (--holder-is-gone)",
+    })
   }
+}
+
+/** A turn was taken while the removal was on its way. */
+function isHeld(verdict: Verdict): boolean {
+  return verdict.type === "ignored" && verdict.refusal === "holds-turn"
 }

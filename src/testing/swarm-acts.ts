@@ -238,6 +238,9 @@ const PEOPLE: readonly Act[] = [
     story.people.login(story.member())
   }),
   fault("takeover", 0.5, (story) => story.people.takeOver(story.member())),
+  fault("removal", 0.4, (story) =>
+    story.people.remove(story.member(), story.member(), story.random() < 0.3),
+  ),
   fault("logout", 0.7, (story) => story.people.logout(story.member())),
 ]
 

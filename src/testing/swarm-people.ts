@@ -1,4 +1,5 @@
-/** The people and applications of a simulated account: they use the token, log in when they are asked to, log out. */
+/** The people and applications of a simulated account: they use the token, log in when they are asked to, log out, and
+ * remove a member. */
 
 import type { ReplayPolicy } from "../core/oauth/types.ts"
 import { isQuorateError } from "../core/base/errors.ts"
@@ -31,6 +32,7 @@ export class People {
   readonly #parts: PeopleParts
   #loginAgainMs = 0
   #family: number | null = null
+  #removed: SimulatedMember | null = null
 
   constructor(parts: PeopleParts) {
     this.#parts = parts
@@ -44,7 +46,7 @@ export class People {
   /** @param force a caller that was refused with this token. */
   use(member: SimulatedMember, force: boolean): void {
     const { coordinator } = member
-    if (coordinator === null) return
+    if (coordinator === null || !this.counts(member)) return
     const status = coordinator.status()
     if (this.#wantsLogin(member, status)) return this.#loginOnce(member)
     const token = coordinator.token()
@@ -92,6 +94,24 @@ export class People {
     this.#parts.note(`a person takes over at ${nameOf(member)}`)
     this.#parts.consent(coordinator.status().epoch)
     this.#ask("takeover", () => coordinator.takeOver(false))
+  }
+
+  /** At `member`, which cannot know what `other` is doing at this moment. One in a story: the others must be able to go on. */
+  remove(member: SimulatedMember, other: SimulatedMember, holderIsGone: boolean): boolean {
+    const { coordinator } = member
+    if (coordinator === null || member === other || this.#removed !== null) return false
+    this.#parts.note(
+      `a person removes ${nameOf(other)} at ${nameOf(member)}, gone: ${holderIsGone}`,
+    )
+    this.#removed = other
+    if (holderIsGone) this.#parts.consent(coordinator.status().epoch)
+    this.#ask("removal", () => coordinator.remove(other.id, holderIsGone))
+    return true
+  }
+
+  /** Nobody removed it, or asked for it. */
+  counts(member: SimulatedMember): boolean {
+    return member !== this.#removed
   }
 
   logout(member: SimulatedMember): void {

@@ -229,7 +229,7 @@ class Story implements Stage {
       }
       await this.world.runUntil(this.#nowMs() + LOOK_MS, () => this.#failed())
       if (looks > 0 && this.#isWell() && !isOlder(this.#record.newest, atLeast)) {
-        const tokens = this.world.members.map((member) => member.coordinator?.token() ?? null)
+        const tokens = this.#counting().map((member) => member.coordinator?.token() ?? null)
         const wrong = sameHead(tokens, this.#record.livingHead())
         if (wrong !== null) this.#record.complain(wrong)
         return
@@ -254,7 +254,7 @@ class Story implements Stage {
     const head = this.#record.newest
     const lives = members.map(({ coordinator }) => coordinator)
     scheduler.schedule(scheduler.nowMs + RECOVERY_MS, () => {
-      for (const member of members) {
+      for (const member of this.#counting()) {
         const { coordinator } = member
         if (coordinator === null || coordinator !== lives[member.at]) continue
         const { stage, epoch, generation, expiresAtMs } = coordinator.status()
@@ -276,8 +276,13 @@ class Story implements Stage {
     }
   }
 
+  /** Those that are still of the cluster. */
+  #counting(): readonly SimulatedMember[] {
+    return this.world.members.filter((member) => this.people.counts(member))
+  }
+
   #isWell(): boolean {
-    return this.world.members.every((member) => {
+    return this.#counting().every((member) => {
       if (member.carrying || member.coordinator === null) return false
       const status = member.coordinator.status()
       const { stage, cause, leader, holder } = status

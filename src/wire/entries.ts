@@ -139,11 +139,12 @@ const entry = everyTypeOf<LogEntry>()(
       holder: id,
       replaces: count.nullable(),
       atMs: millis,
+      waitedMs: millis.nullable(),
       consent: z.boolean(),
     }),
     result,
     z.strictObject({ type: z.literal("report"), turn: count, holder: id, report }),
-    z.strictObject({ type: z.literal("remove"), member: id }),
+    z.strictObject({ type: z.literal("remove"), member: id, holderIsGone: z.boolean() }),
     z.strictObject({ type: z.literal("vouch"), member: id, epoch: count, generation: count }),
   ]),
 )

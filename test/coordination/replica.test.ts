@@ -84,6 +84,7 @@ const TURN: LogEntry = {
   holder: SELF,
   replaces: null,
   atMs: 7,
+  waitedMs: null,
   consent: false,
 }
 const REPORT: LogEntry = {
@@ -213,7 +214,7 @@ function pathsOf(value: unknown): readonly (readonly string[])[] {
 test("an entry that was changed anywhere takes effect whole or not at all, the same on every member", () => {
   const others = [
     { type: "logout", epoch: 1 },
-    { type: "remove", member: OTHER },
+    { type: "remove", member: OTHER, holderIsGone: true },
   ] as const
   const samples: readonly LogEntry[] = [...LOG, ...others]
   const snapshots = LOG.map((_, at) => replica(...LOG.slice(0, at)).snapshot())

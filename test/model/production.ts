@@ -166,6 +166,7 @@ export class Production {
           holder: nameOf(entry.holder),
           replaces,
           atMs: 0,
+          waitedMs: null,
           consent: false,
         }
       }
@@ -185,7 +186,7 @@ export class Production {
         return { type: "vouch", member: nameOf(entry.member), epoch, generation }
       }
       case "remove":
-        return { type: "remove", member: nameOf(entry.member) }
+        return { type: "remove", member: nameOf(entry.member), holderIsGone: true }
       case "login":
         return { type: "login", pair: this.#pair(entry.token, entry.epoch + 1, someone) }
       case "logout":

@@ -416,7 +416,8 @@ export class Agent {
     const { epoch, generation } = wanted
     const replaces = this.#state.turn?.number ?? null
     const holder = this.#self
-    const ask = { epoch, generation, holder, replaces, atMs: at.wall, consent }
+    const waitedMs = this.#state.retry?.notBeforeMs ?? null
+    const ask = { epoch, generation, holder, replaces, atMs: at.wall, waitedMs, consent }
     const entry: LogEntry = { type: "turn", ...ask }
     this.#ensure(`take ${epoch}.${generation}.${replaces ?? "-"}${consent ? "!" : ""}`, entry, at)
   }

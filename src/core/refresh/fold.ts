@@ -96,7 +96,7 @@ function apply(state: ClusterState, entry: LogEntry, context: FoldContext): Clus
     case "report":
       return applyReport(state, entry)
     case "remove":
-      return applyRemove(state, entry.member)
+      return applyRemove(state, entry)
     case "vouch":
       return applyVouch(state, entry)
     default:
@@ -180,6 +180,9 @@ function applyTurn(
   if (state.dead !== null) return "dead"
   // A refused head that somebody else may have spent: another refusal would only look like a proof that it is dead.
   if (state.refused !== null) return "not-allowed"
+  // Asked for before the server was known to be busy, and late: it would send at once. By name and not by time: clocks differ.
+  const { retry } = state
+  if (retry !== null && retry.notBeforeMs !== entry.waitedMs && !entry.consent) return "too-early"
   const open = state.turn
   if (open !== null) {
     if (entry.replaces !== open.number) return "turn-open"
@@ -318,8 +321,20 @@ function doubtOf(turn: Turn, told: Extract<Report, { type: "in-doubt" }>): Doubt
   }
 }
 
-function applyRemove(state: ClusterState, id: NodeId): ClusterState | Refusal {
+/** It holds an open turn, and may send after its removal what others then send as well. */
+export function removalRisks({ turn, provider }: ClusterState, id: NodeId): boolean {
+  const policy = provider?.settings.replayPolicy
+  const harmless = policy !== undefined && allowsTakeover(policy)
+  return turn?.holder === id && !harmless
+}
+
+function applyRemove(
+  state: ClusterState,
+  { member: id, holderIsGone }: Of<"remove">,
+): ClusterState | Refusal {
   if (memberOf(state, id) === undefined) return "not-a-member"
+  // Also a turn that was taken between the person's look and the entry: the consent must be for what is there.
+  if (removalRisks(state, id) && !holderIsGone) return "holds-turn"
   if (state.removed.length >= REMOVED_MAX) return "too-many"
   const members = state.members.filter((member) => member.id !== id)
   const removed = [...state.removed, id]

@@ -147,6 +147,8 @@ export type LogEntry =
       readonly replaces: TurnNumber | null
       /** When it was asked for. */
       readonly atMs: number
+      /** The busy server's "not before" that was waited for, as the log names it; null: it knew of none. */
+      readonly waitedMs: number | null
       /** A person accepted what spending the head once more may cost: an open turn is replaced whatever the policy. */
       readonly consent: boolean
     }
@@ -162,8 +164,8 @@ export type LogEntry =
       readonly holder: MemberId
       readonly report: Report
     }
-  /** A person removed a member; its open turn ends with it. */
-  | { readonly type: "remove"; readonly member: MemberId }
+  /** A person removed a member. Its open turn ends with it, if the person said that its holder is gone. */
+  | { readonly type: "remove"; readonly member: MemberId; readonly holderIsGone: boolean }
   /** A suspect says of the refused head: nothing of mine is on its way with it, and I hold no descendant of it. */
   | {
       readonly type: "vouch"
@@ -251,6 +253,8 @@ export type Refusal =
   /** The state would outgrow what a snapshot may hold. */
   | "too-many"
   | "not-a-member"
+  /** It may be spending the token, and nobody said that it is gone. */
+  | "holds-turn"
   | "not-allowed"
 
 export type Verdict =

@@ -114,7 +114,7 @@ describe("a turn of our own", () => {
     const bench = new Bench("b", LOGGED_IN)
     bench.commit(turn("b"), true)
     const number = bench.open
-    bench.commit({ type: "remove", member: "c" })
+    bench.commit({ type: "remove", member: "c", holderIsGone: true })
     bench.commit(report(number, UNSPENT, "b"))
 
     const entry = result(2, { by: "b" }) as ResultEntry
@@ -241,7 +241,11 @@ describe("a person's consent", () => {
 
     expect(bench.demand()).toEqual([])
     expect(bench.step({ type: "consent" })).toEqual([
-      { type: "propose", key: "take 1.1.-!", entry: turn("b", 1, null, true) },
+      {
+        type: "propose",
+        key: "take 1.1.-!",
+        entry: turn("b", 1, null, true, told.notBeforeMs),
+      },
     ])
   })
 

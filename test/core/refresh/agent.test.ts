@@ -178,11 +178,11 @@ describe("an offer", () => {
   test("holds its two seconds whatever else the log tells, and ends when a turn opens", () => {
     const bench = new Bench("a", LOGGED_IN)
     bench.step(asked("c"))
-    bench.commit({ type: "remove", member: "c" })
+    bench.commit({ type: "remove", member: "c", holderIsGone: true })
     expect(bench.step(asked("b"))).toEqual([])
 
     bench.commit(turn("b"))
-    bench.commit({ type: "remove", member: "b" })
+    bench.commit({ type: "remove", member: "b", holderIsGone: true })
     expect(types(bench.step(asked("b")))).toEqual(["send"])
   })
 

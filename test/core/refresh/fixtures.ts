@@ -69,8 +69,9 @@ export function turn(
   generation = 1,
   replaces: number | null = null,
   consent = false,
+  waitedMs: number | null = null,
 ): LogEntry {
-  return { type: "turn", epoch: 1, generation, holder, replaces, atMs: ASKED_MS, consent }
+  return { type: "turn", epoch: 1, generation, holder, replaces, atMs: ASKED_MS, waitedMs, consent }
 }
 
 export function result(generation: number, changes: Partial<Pair> = {}): LogEntry {

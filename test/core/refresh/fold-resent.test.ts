@@ -46,7 +46,7 @@ describe("a pair whose parent may have been sent twice", () => {
   })
 
   test("is known when the holder of an open turn was removed", () => {
-    const gone: LogEntry = { type: "remove", member: "b" }
+    const gone: LogEntry = { type: "remove", member: "b", holderIsGone: true }
 
     expect(state(STRICT, LOGIN, turn("b"), gone, turn("a"), result(2)).resentAtMs).toBe(1_000_000)
   })

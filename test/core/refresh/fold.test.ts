@@ -167,7 +167,7 @@ describe("turns", () => {
       LOGIN,
       turn(),
       report(2, { type: "retry-later", cause: "http_429", notBeforeMs: 9 }),
-      turn(),
+      turn("a", 1, null, false, 9),
     )
     const fixed = state(
       LOGIN,
@@ -229,7 +229,7 @@ describe("results", () => {
   })
 
   test("a removed member may still hand in a pair that fits", () => {
-    const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
+    const after = state(LOGIN, turn("b"), { type: "remove", member: "b", holderIsGone: true })
 
     expect(refusal(after, result(2, { by: "b" }))).toBeNull()
   })
@@ -238,6 +238,16 @@ describe("results", () => {
 describe("reports", () => {
   test("unspent ends the turn and counts as a failure", () => {
     expect(state(LOGIN, turn(), report(2, UNSPENT))).toMatchObject({ turn: null, failures: 1 })
+  })
+
+  test("a turn that was asked for before the server was known to be busy is refused", () => {
+    const told = { type: "retry-later", cause: "http_429", notBeforeMs: 77 } as const
+    const busy = [LOGIN, turn(), report(2, told)]
+
+    expect(refusal(state(...busy), turn("c"))).toBe("too-early")
+    expect(refusal(state(...busy), turn("c", 1, null, false, 76))).toBe("too-early")
+    expect(state(...busy, turn("c", 1, null, false, 77)).turn?.holder).toBe("c")
+    expect(state(...busy, turn("c", 1, null, true)).turn?.holder).toBe("c")
   })
 
   test("retry-later gives the whole cluster one time", () => {
@@ -330,7 +340,7 @@ describe("a refused head", () => {
       turn("b"),
       turn("c", 1, 3),
       turn("a", 1, 4),
-      { type: "remove", member: "b" },
+      { type: "remove", member: "b", holderIsGone: true },
       report(5, REJECTED),
     )
 
@@ -393,22 +403,34 @@ test("a member that was replaced twice is remembered once", () => {
 })
 
 describe("members, keys and provider", () => {
-  const removal = (member: string): LogEntry => ({ type: "remove", member })
+  const removal = (member: string): LogEntry => ({ type: "remove", member, holderIsGone: true })
 
   test("removing the holder ends its turn and remembers that it may have spent the token", () => {
-    const after = state(LOGIN, turn("b"), { type: "remove", member: "b" })
+    const after = state(LOGIN, turn("b"), { type: "remove", member: "b", holderIsGone: true })
 
     expect(after).toMatchObject({ turn: null, spenders: ["b"], removed: ["b"] })
     expect(after.members.map(({ id }) => id)).toEqual(["a", "c"])
   })
 
+  test("a holder is removed only where a person said that it is gone, or its policy forgives a second use", () => {
+    const unasked: LogEntry = { type: "remove", member: "b", holderIsGone: false }
+
+    expect(refusal(state(LOGIN, turn("b")), unasked)).toBe("holds-turn")
+    expect(state(LOGIN, unasked).removed).toEqual(["b"])
+    expect(state(provider({ type: "reject" }), LOGIN, turn("b"), unasked).removed).toEqual(["b"])
+  })
+
   test("removing somebody else leaves the turn alone; removing a stranger is refused", () => {
-    expect(state(LOGIN, turn("b"), { type: "remove", member: "c" }).turn?.holder).toBe("b")
-    expect(state(LOGIN, { type: "remove", member: "c" })).toMatchObject({
+    expect(
+      state(LOGIN, turn("b"), { type: "remove", member: "c", holderIsGone: true }).turn?.holder,
+    ).toBe("b")
+    expect(state(LOGIN, { type: "remove", member: "c", holderIsGone: true })).toMatchObject({
       turn: null,
       spenders: [],
     })
-    expect(refusal(state(LOGIN), { type: "remove", member: "z" })).toBe("not-a-member")
+    expect(refusal(state(LOGIN), { type: "remove", member: "z", holderIsGone: true })).toBe(
+      "not-a-member",
+    )
   })
 
   test("keys are numbered without a gap: the second of two at once is a no-op", () => {

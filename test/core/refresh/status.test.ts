@@ -298,7 +298,11 @@ describe("whatever happens", () => {
   test("transient trouble is never shown as signed out, however often and long", () => {
     fc.assert(
       fc.property(fc.array(transient, { maxLength: 12 }), fc.boolean(), view, (told, open, at) => {
-        const failures = told.flatMap((one, n) => [turn(), report(3 + 2 * n, one)])
+        const failures = told.flatMap((one, n) => {
+          const before = told[n - 1]
+          const waitedMs = before?.type === "retry-later" ? before.notBeforeMs : null
+          return [turn("a", 1, null, false, waitedMs), report(3 + 2 * n, one)]
+        })
         const tried = state(provider({ type: "strict" }), LOGIN, ...failures)
         const of = open ? { ...tried, turn: state(LOGIN, turn()).turn } : tried
 
