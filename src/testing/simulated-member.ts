@@ -320,14 +320,17 @@ export class Profile implements SimulatedMember {
     const asHost = <T>(work: () => T): T => this.#dying(work, () => this.crash())
     return {
       ...hosts,
-      claim: (key) =>
-        this.#dying(
+      claim: (key) => {
+        // The host too, where an attempt has no note: what kills that write kills the application.
+        if (this.#trip === null) return asHost(() => hosts.claim(key))
+        return this.#dying(
           () => {
             couriers = this.disk.openJournal()
             return couriers.claim(key)
           },
           () => this.crashCourier(),
-        ),
+        )
+      },
       answer: (key: AttemptKey, sealed) => {
         const trip = this.#recording
         if (trip === null || trip.died) throw new SimulatedCrash("the courier died")

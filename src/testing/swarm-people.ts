@@ -19,6 +19,8 @@ const IMPATIENT_MS = 20_000
 
 export interface PeopleParts {
   readonly world: World
+  /** The first of its members. */
+  readonly voters: number
   readonly policy: ReplayPolicy
   readonly lifetimeSeconds: number
   readonly impatient: boolean
@@ -100,6 +102,8 @@ export class People {
   remove(member: SimulatedMember, other: SimulatedMember, holderIsGone: boolean): boolean {
     const { coordinator } = member
     if (coordinator === null || member === other || this.#removed !== null) return false
+    // Nobody could commit anything any more.
+    if (this.#parts.voters === 1 && other.at === 0) return false
     this.#parts.note(
       `a person removes ${nameOf(other)} at ${nameOf(member)}, gone: ${holderIsGone}`,
     )

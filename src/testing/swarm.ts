@@ -103,6 +103,7 @@ class Story implements Stage {
     const complain = (what: string): void => this.#record.complain(what)
     this.people = new People({
       world: this.world,
+      voters: this.#plan.voters,
       policy,
       lifetimeSeconds,
       impatient,

@@ -328,6 +328,8 @@ export class Follower {
       return accept(before, named, state.server, rules) !== before
     }
     const again = named.type === "doubt" && this.states.every((state) => end(state).doubt)
+    // The model has no server that says when: the log keeps a turn away that did not wait, as if it had never come.
+    if (verdict.type === "ignored" && verdict.refusal === "too-early") return
     if (verdict.type === "ignored" || again) {
       const same = this.states.filter((state) => !takes(state))
       return this.#become(same, `the log ignored ${words(named)}, which the model takes`)
@@ -430,10 +432,12 @@ export class Follower {
       const late = new RegExp(`^${courier} gives up, token \\d+ still on the way$`)
       return this.#step([lost, late, `the response to m${member} is lost`])
     }
-    // Claimed, but the disk failed over it: no byte of a second send left, so it was none.
+    // Claimed, but the disk failed over it: no byte left, so it was no send.
     this.#edit((state) => {
       const { courier: own, journal } = at(state.members, member)
-      if (own.phase === PHASE.sent && own.again === 1) journal.resends = 0
+      if (own.phase !== PHASE.sent) return
+      if (own.again === 1) journal.resends = 0
+      else state.posts[own.token] = at(state.posts, own.token) - 1
     })
     this.#step([`${courier} cannot connect`, new RegExp(`^${courier} refuses`), lost])
   }
