@@ -39,6 +39,7 @@ export type ErrorCode =
   | "NOT_A_MEMBER"
   | "HOLDS_TURN"
   | "CLIENT_REFUSED"
+  | "DECLINED"
   | "DISCOVERY_FAILED"
   | "INTERNAL"
 

@@ -85,11 +85,13 @@ export class Lab {
     return path
   }
 
-  /** Sets the profile up and logs in. @returns the token response of the login. */
-  async loggedIn(): Promise<Awaited<ReturnType<AuthorizationServer["mint"]>>> {
+  /** Sets the profile up, with these options of `init` too, and logs in. @returns the token response of the login. */
+  async loggedIn(
+    ...args: readonly string[]
+  ): Promise<Awaited<ReturnType<AuthorizationServer["mint"]>>> {
     const minted = await this.server.mint()
     const file = this.file("response.json", JSON.stringify(minted))
-    for (const ran of [await this.init(), await this.run("login", "--import", file)]) {
+    for (const ran of [await this.init(...args), await this.run("login", "--import", file)]) {
       if (ran.code !== 0) throw new Error(ran.stderr)
     }
     return minted

@@ -69,7 +69,8 @@ test("every command explains itself with an example", async () => {
   const all = await one.run("--help")
   expect(all).toMatchObject({ code: 0, stderr: "" })
 
-  for (const name of ["init", "login", "token", "run", "status", "members", "logout"]) {
+  const names = ["init", "login", "token", "run", "status", "members", "logout", "takeover"]
+  for (const name of names) {
     expect(all.stdout).toMatch(new RegExp(`^ {2}${name} `, "m"))
     const { code, stdout } = await one.run(name, "--help")
     expect({ name, code }).toEqual({ name, code: 0 })
