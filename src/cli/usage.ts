@@ -29,7 +29,9 @@ export function usageErrorOf(
         meant === undefined ? commandsAre(names) : `did you mean ${meant}? ${commandsAre(names)}`,
       )
     case "commander.excessArguments":
-      return usage(`\`${command ?? "quorate"}\` takes no argument`, hint)
+      return usage(tooMany(command, program), hint)
+    case "commander.missingArgument":
+      return usage(missingArgument(first), hint)
     case "commander.unknownOption":
       return usage(first.replace(/=[^']*'/, "'"), hint)
     case "commander.invalidArgument":
@@ -41,6 +43,18 @@ export function usageErrorOf(
 
 function commandsAre(names: readonly string[]): string {
   return `the commands are ${names.join(", ")}`
+}
+
+function tooMany(name: string | undefined, program: Command): string {
+  const command = program.commands.find((one) => one.name() === name)
+  const takes = command?.registeredArguments.length === 1 ? "one argument" : "no argument"
+  return `\`${name ?? "quorate"}\` takes ${takes}`
+}
+
+/** `missing required argument 'member'`, as the help writes it. */
+function missingArgument(message: string): string {
+  const name = /'([a-z-]+)'$/.exec(message)?.[1] ?? "argument"
+  return `${name.toUpperCase()} is missing`
 }
 
 /** Short plain words are shown; anything else may be a token. */

@@ -1,11 +1,12 @@
 /** The commands for when something is wrong: their options and help. */
 
-import type { Command } from "commander"
+import { type Command, Option } from "commander"
 
 import type { Context } from "../context.ts"
 
 export function addRepairCommands(program: Command, context: () => Context): void {
   addTakeover(program, context)
+  addRemove(program, context)
 }
 
 function addTakeover(program: Command, context: () => Context): void {
@@ -28,3 +29,25 @@ Without a terminal it needs --yes; then it is told as well what it may cost.
 
 Example:
   quorate takeover`
+
+function addRemove(program: Command, context: () => Context): void {
+  program
+    .command("remove")
+    .argument("<member>", "its id, the beginning of its id, or its name")
+    .description("End another member's part in the cluster.")
+    .option("--holder-is-gone", "also if it may be refreshing right now, which can end the login")
+    // Part of the contract, not of this version: known, so that whoever tries it is told what there is.
+    .addOption(new Option("--compromised").hideHelp())
+    .addHelpText("after", REMOVE_EXAMPLE)
+    .action(async (member: string, options: object) => {
+      const { remove } = await import("../commands/remove.ts")
+      await remove(context(), member, options)
+    })
+}
+
+const REMOVE_EXAMPLE = `
+A copy of the login stays on the member: after a theft revoke it at the provider and log in again.
+
+Example:
+  quorate members
+  quorate remove laptop`

@@ -24,6 +24,10 @@ test("a wrong command line exits with 2, names what is wrong and prints nothing 
     [["login", "--browser"], /--browser is not in this version; --import is/],
     [["login", "--device"], /--device is not in this version; --import is/],
     [["status", "--profile", ""], /--profile/],
+    [["remove"], /MEMBER is missing/],
+    [["remove", "a", "b"], /takes one argument/],
+    [["remove", "a", "--compromised"], /--compromised is not in this version/],
+    [["remove", "nobody"], /"nobody" is no member\nhint: this member is the only one/],
   ]
   await one.init()
 
@@ -69,7 +73,17 @@ test("every command explains itself with an example", async () => {
   const all = await one.run("--help")
   expect(all).toMatchObject({ code: 0, stderr: "" })
 
-  const names = ["init", "login", "token", "run", "status", "members", "logout", "takeover"]
+  const names = [
+    "init",
+    "login",
+    "token",
+    "run",
+    "status",
+    "members",
+    "logout",
+    "takeover",
+    "remove",
+  ]
   for (const name of names) {
     expect(all.stdout).toMatch(new RegExp(`^ {2}${name} `, "m"))
     const { code, stdout } = await one.run(name, "--help")
