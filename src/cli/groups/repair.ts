@@ -7,6 +7,7 @@ import type { Context } from "../context.ts"
 export function addRepairCommands(program: Command, context: () => Context): void {
   addTakeover(program, context)
   addRemove(program, context)
+  addDoctor(program, context)
 }
 
 function addTakeover(program: Command, context: () => Context): void {
@@ -51,3 +52,20 @@ A copy of the login stays on the member: after a theft revoke it at the provider
 Example:
   quorate members
   quorate remove laptop`
+
+function addDoctor(program: Command, context: () => Context): void {
+  program
+    .command("doctor")
+    .description("Look for what may be wrong: files, host, server, clock, lifetimes, members.")
+    .addHelpText("after", DOCTOR_EXAMPLE)
+    .action(async () => {
+      const { doctor } = await import("../commands/doctor.ts")
+      await doctor(context())
+    })
+}
+
+const DOCTOR_EXAMPLE = `
+One line for each check; exit code 1 when one of them found a fault. It spends no token and shows no secret.
+
+Example:
+  quorate doctor --json | jq '.checks[] | select(.result != "ok")'`
