@@ -73,7 +73,7 @@ const PROFILE_HELP =
 const EXAMPLE = `
 Example:
   quorate init --issuer https://login.example --client-id my-cli
-  quorate login --import response.json
+  quorate login
   curl -H "$(quorate token --header)" https://api.example/me
 
 Exit codes: 0 done, 1 internal error, 2 usage, 3 login or init needed, 4 try again later,

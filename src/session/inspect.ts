@@ -11,7 +11,21 @@ import type { AtRest } from "../ports/sealer.ts"
 import { sqliteView } from "../storage/sqlite.ts"
 import { decodeEntry, decodeState } from "../wire/entries.ts"
 import { FrameError } from "../wire/errors.ts"
-import { notInitialized, readRecord } from "./record.ts"
+import { notInitialized, openKey, type ProfileRecord, readRecord } from "./record.ts"
+
+/** The authorization server and the client, with what proves it. Holds a secret. */
+export type KnownProvider = NonNullable<ProfileRecord["provider"]>
+
+/** What `init` was told. @throws QuorateError `NOT_INITIALIZED`, `USAGE` when it was told nothing; kind `store`. */
+export function providerOf(directory: ProfileDirectory): KnownProvider {
+  const record = readRecord(sqliteView(directory.stateDb), openKey(directory, false))
+  if (record === null) throw notInitialized(directory.path)
+  if (record.provider !== null) return record.provider
+  const message = `${directory.path} knows its provider from other members alone`
+  throw new QuorateError("USAGE", "usage", message, {
+    hint: "log in on the member that was set up with `quorate init`",
+  })
+}
 
 export interface Inspected {
   /** As the cluster agreed, else as `init` was told; null: not known here yet. */

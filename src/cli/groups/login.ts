@@ -1,6 +1,6 @@
 /** The commands that begin and end a login: their options and help. */
 
-import { type Command, Option } from "commander"
+import type { Command } from "commander"
 
 import type { Context } from "../context.ts"
 
@@ -43,10 +43,9 @@ function addLogin(program: Command, context: () => Context): void {
   program
     .command("login")
     .description("Give the cluster a login.")
+    .option("--browser", "in the browser of this machine (authorization code with PKCE, RFC 8252)")
+    .option("--device", "with a code that is typed in on any device (RFC 8628)")
     .option("--import <file>", "a token response with a refresh_token (RFC 6749 5.1); - for stdin")
-    // Part of the contract, not of this version: known, so that whoever tries them is told what there is.
-    .addOption(new Option("--browser").hideHelp())
-    .addOption(new Option("--device").hideHelp())
     .addHelpText("after", LOGIN_EXAMPLE)
     .action(async (options: object) => {
       const { login } = await import("../commands/login.ts")
@@ -55,9 +54,11 @@ function addLogin(program: Command, context: () => Context): void {
 }
 
 const LOGIN_EXAMPLE = `
-The response may say expires_at (Unix seconds); otherwise expires_in counts from now.
+Without an option: the browser where there is a display, else a code if the server offers it.
+An imported response may say expires_at (Unix seconds); otherwise expires_in counts from now.
 
 Example:
+  quorate login
   my-login-tool --print-json | quorate login --import -`
 
 function addLogout(program: Command, context: () => Context): void {

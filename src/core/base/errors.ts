@@ -41,6 +41,7 @@ export type ErrorCode =
   | "CLIENT_REFUSED"
   | "DECLINED"
   | "DISCOVERY_FAILED"
+  | "LOGIN_FAILED"
   | "INTERNAL"
 
 const BRAND: unique symbol = Symbol.for("quorate.error")

@@ -95,7 +95,7 @@ test("a profile that was never set up is not made by looking at it", async () =>
     ["logout"],
     ["takeover"],
   ]
-  for (const args of [...commands, ["run"], ["login", "--import", response]]) {
+  for (const args of [...commands, ["run"], ["login"], ["login", "--import", response]]) {
     const { code, value } = await one.json(...args)
     expect({ args, code, value }).toMatchObject({
       args,

@@ -132,8 +132,19 @@ export class Running {
 
   /** Resolves when its stdout so far matches. */
   async prints(pattern: RegExp): Promise<void> {
+    await this.#matches(() => this.#stdout, pattern)
+  }
+
+  /** The same of its stderr. @returns the first group. */
+  async tells(pattern: RegExp): Promise<string> {
+    return (await this.#matches(() => this.#stderr, pattern))[1] ?? ""
+  }
+
+  async #matches(text: () => string, pattern: RegExp): Promise<RegExpExecArray> {
     const endsAtMs = performance.now() + 15_000
-    while (!pattern.test(this.#stdout)) {
+    for (;;) {
+      const match = pattern.exec(text())
+      if (match !== null) return match
       if (performance.now() > endsAtMs) throw new Error(`not printed: ${String(pattern)}`)
       await sleep(20)
     }
