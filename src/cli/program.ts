@@ -15,6 +15,7 @@ import { usage } from "./failure.ts"
 import type { Output } from "./output.ts"
 import { addLoginCommands } from "./groups/login.ts"
 import { addRepairCommands } from "./groups/repair.ts"
+import { addShellCommands } from "./groups/shell.ts"
 import { addUseCommands } from "./groups/use.ts"
 import { usageErrorOf } from "./usage.ts"
 
@@ -64,6 +65,7 @@ export function commandLine(output: Output, signal: AbortSignal): Command {
   addLoginCommands(program, context)
   addUseCommands(program, context)
   addRepairCommands(program, context)
+  addShellCommands(program, output)
   return program
 }
 

@@ -64,9 +64,14 @@ function unknownCommand(message: string): string {
 
 function invalidArgument(message: string): string {
   const match = /^option '(--[a-z-]+)[^']*' argument '.*' is invalid\. (.*)$/s.exec(message)
-  return match === null ? "an option has a wrong value" : `${match[1]} is wrong: ${lower(match[2])}`
+  if (match !== null) return `${match[1]} is wrong: ${lower(match[2])}`
+  const argument = /^command-argument value '.*' is invalid for argument '([a-z]+)'\. (.*)$/s.exec(
+    message,
+  )
+  if (argument === null) return "an option has a wrong value"
+  return `${argument[1]?.toUpperCase()} is wrong: ${lower(argument[2])}`
 }
 
 function lower(sentence = ""): string {
-  return sentence.replace(/^It must/, "it must").replace(/\.$/, "")
+  return sentence.replace(/^(?:It must|Allowed)/, (start) => start.toLowerCase()).replace(/\.$/, "")
 }

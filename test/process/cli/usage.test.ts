@@ -23,6 +23,8 @@ test("a wrong command line exits with 2, names what is wrong and prints nothing 
     [["login", "--browser", "--device"], /--browser and --device exclude each other/],
     [["login", "--device", "--import", "x"], /--device and --import exclude each other/],
     [["status", "--profile", ""], /--profile/],
+    [["completion"], /SHELL is missing/],
+    [["completion", "tcsh"], /SHELL is wrong: allowed choices are bash, zsh, fish/],
     [["remove"], /MEMBER is missing/],
     [["remove", "a", "b"], /takes one argument/],
     [["remove", "a", "--compromised"], /--compromised is not in this version/],
@@ -73,7 +75,7 @@ test("every command explains itself with an example", async () => {
   expect(all).toMatchObject({ code: 0, stderr: "" })
 
   const daily = ["init", "login", "token", "run", "status", "members", "logout"]
-  const names = [...daily, "takeover", "remove", "doctor"]
+  const names = [...daily, "takeover", "remove", "doctor", "completion"]
   for (const name of names) {
     expect(all.stdout).toMatch(new RegExp(`^ {2}${name} `, "m"))
     const { code, stdout } = await one.run(name, "--help")
