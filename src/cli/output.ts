@@ -49,7 +49,16 @@ export class Output {
     streams.stderr.on("error", () => {})
   }
 
-  /** Waits until all is written. @returns false when it could not be, for another reason than that nobody reads it. */
+  /** The answer tells of a fault: the command ends as one that failed. */
+  markFaulty(): void {
+    this.#failed = true
+  }
+
+  /**
+   * Waits until all is written.
+   *
+   * @returns false when it could not be, for another reason than that nobody reads it, or when it tells of a fault.
+   */
   async flushed(): Promise<boolean> {
     if (!this.#gone.signal.aborted) {
       await new Promise((resolve) => this.#streams.stdout.write("", resolve))

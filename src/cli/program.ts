@@ -1,6 +1,7 @@
 /**
- * The command line: commands, options and their help. Decides what may be written and how a mistake in it is told; what a
- * command does is loaded when it runs, so that help and a cached token cost no more than they must.
+ * The command line: what holds for every command. Decides what may be written and how a mistake in it is told; the
+ * commands' own options and help are in `groups/`. What a command does is loaded when it runs, so that help and a cached
+ * token cost no more than they must.
  */
 
 import { readFileSync } from "node:fs"
@@ -12,10 +13,11 @@ import { defaultProfileDirectory } from "../machine/profile.ts"
 import type { Context } from "./context.ts"
 import { usage } from "./failure.ts"
 import type { Output } from "./output.ts"
-import { secondsBetween } from "./seconds.ts"
+import { addLoginCommands } from "./groups/login.ts"
+import { addRepairCommands } from "./groups/repair.ts"
+import { addShellCommands } from "./groups/shell.ts"
+import { addUseCommands } from "./groups/use.ts"
 import { usageErrorOf } from "./usage.ts"
-
-const DAY_SECONDS = 86_400
 
 interface GlobalOptions {
   readonly profile?: string
@@ -60,13 +62,10 @@ export function commandLine(output: Output, signal: AbortSignal): Command {
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", EXAMPLE)
   addVersion(program, output)
-  addInit(program, context)
-  addLogin(program, context)
-  addToken(program, context)
-  addRun(program, context)
-  addStatus(program, context)
-  addMembers(program, context)
-  addLogout(program, context)
+  addLoginCommands(program, context)
+  addUseCommands(program, context)
+  addRepairCommands(program, context)
+  addShellCommands(program, output)
   return program
 }
 
@@ -76,7 +75,7 @@ const PROFILE_HELP =
 const EXAMPLE = `
 Example:
   quorate init --issuer https://login.example --client-id my-cli
-  quorate login --import response.json
+  quorate login
   curl -H "$(quorate token --header)" https://api.example/me
 
 Exit codes: 0 done, 1 internal error, 2 usage, 3 login or init needed, 4 try again later,
@@ -101,127 +100,4 @@ function profileOf(options: GlobalOptions): string {
   const said = options.profile ?? (environment === "" ? defaultProfileDirectory() : environment)
   if (said === "") throw usage("--profile must name a directory")
   return isAbsolute(said) ? said : resolve(said)
-}
-
-function addInit(program: Command, context: () => Context): void {
-  program
-    .command("init")
-    .description("Set a profile up for one client of one authorization server.")
-    .option("--issuer <url>", "issuer of the authorization server (RFC 8414)")
-    .option("--token-endpoint <url>", "its token endpoint, where there is no discovery document")
-    .option("--client-id <id>", "the registered client")
-    .option("--client-secret-file <file>", "file that holds the client's secret, closed to others")
-    .option("--scope <scopes>", "scopes to ask for at login, separated by spaces")
-    .option("--replay-policy <policy>", REPLAY_HELP)
-    .option("--listen <multiaddr...>", LISTEN_HELP)
-    .addHelpText("after", INIT_EXAMPLE)
-    .action(async (options: object) => {
-      const { init } = await import("./commands/init.ts")
-      await init(context(), options)
-    })
-}
-
-const REPLAY_HELP =
-  "what the server does with a second use of a refresh token: strict (the default), reject, multi-use, confirm, " +
-  "idempotent or grace:SECONDS[:same|:new]"
-const LISTEN_HELP =
-  "where other members reach this one; repeatable (default: a free port of 127.0.0.1)"
-const INIT_EXAMPLE = `
-Saying it again with the same settings changes nothing; with others it is refused.
-
-Example:
-  quorate init --issuer https://login.example --client-id my-cli --listen /ip4/0.0.0.0/tcp/4001`
-
-function addLogin(program: Command, context: () => Context): void {
-  program
-    .command("login")
-    .description("Give the cluster a login.")
-    .option("--import <file>", "a token response with a refresh_token (RFC 6749 5.1); - for stdin")
-    // Part of the contract, not of this version: known, so that whoever tries them is told what there is.
-    .addOption(new Option("--browser").hideHelp())
-    .addOption(new Option("--device").hideHelp())
-    .addHelpText("after", LOGIN_EXAMPLE)
-    .action(async (options: object) => {
-      const { login } = await import("./commands/login.ts")
-      await login(context(), options)
-    })
-}
-
-const LOGIN_EXAMPLE = `
-The response may say expires_at (Unix seconds); otherwise expires_in counts from now.
-
-Example:
-  my-login-tool --print-json | quorate login --import -`
-
-function addToken(program: Command, context: () => Context): void {
-  program
-    .command("token")
-    .description("Print an access token that is valid now, refreshed where needed.")
-    .option(
-      "--min-ttl <seconds>",
-      "how long it must still live",
-      secondsBetween(0, 366 * DAY_SECONDS),
-    )
-    .option(
-      "--rejected <token>",
-      "a token the server refused: itself, sha256:HEX of it, - for stdin",
-    )
-    .option("--cached-only", "never refresh")
-    .option("--force", "refresh, even though the current one is valid")
-    .option("--timeout <seconds>", "longest wait (default: 30)", secondsBetween(0, DAY_SECONDS))
-    .option("--header", "print it as an Authorization header")
-    .addHelpText("after", TOKEN_EXAMPLE)
-    .action(async (options: object) => {
-      const { token } = await import("./commands/token.ts")
-      await token(context(), options)
-    })
-}
-
-const TOKEN_EXAMPLE = `
-Example:
-  curl -H "$(quorate token --header --min-ttl 60)" https://api.example/me`
-
-function addRun(program: Command, context: () => Context): void {
-  program
-    .command("run")
-    .description("Host the member in the foreground until SIGINT or SIGTERM.")
-    .addHelpText("after", "\nExample:\n  quorate run --profile ~/.config/my-app/quorate")
-    .action(async () => {
-      const { run } = await import("./commands/run.ts")
-      await run(context())
-    })
-}
-
-function addStatus(program: Command, context: () => Context): void {
-  program
-    .command("status")
-    .description("Show what is going on: the token, the cluster, what to do.")
-    .option("--watch", "go on until interrupted")
-    .addHelpText("after", "\nExample:\n  quorate status --json | jq -r .stage")
-    .action(async (options: object) => {
-      const { status } = await import("./commands/status.ts")
-      await status(context(), options)
-    })
-}
-
-function addMembers(program: Command, context: () => Context): void {
-  program
-    .command("members")
-    .description("List the members of the cluster.")
-    .addHelpText("after", "\nExample:\n  quorate members")
-    .action(async () => {
-      const { members } = await import("./commands/members.ts")
-      await members(context())
-    })
-}
-
-function addLogout(program: Command, context: () => Context): void {
-  program
-    .command("logout")
-    .description("End the login on every member.")
-    .addHelpText("after", "\nExample:\n  quorate logout")
-    .action(async () => {
-      const { logout } = await import("./commands/logout.ts")
-      await logout(context())
-    })
 }

@@ -29,7 +29,9 @@ export function usageErrorOf(
         meant === undefined ? commandsAre(names) : `did you mean ${meant}? ${commandsAre(names)}`,
       )
     case "commander.excessArguments":
-      return usage(`\`${command ?? "quorate"}\` takes no argument`, hint)
+      return usage(tooMany(command, program), hint)
+    case "commander.missingArgument":
+      return usage(missingArgument(first), hint)
     case "commander.unknownOption":
       return usage(first.replace(/=[^']*'/, "'"), hint)
     case "commander.invalidArgument":
@@ -43,6 +45,18 @@ function commandsAre(names: readonly string[]): string {
   return `the commands are ${names.join(", ")}`
 }
 
+function tooMany(name: string | undefined, program: Command): string {
+  const command = program.commands.find((one) => one.name() === name)
+  const takes = command?.registeredArguments.length === 1 ? "one argument" : "no argument"
+  return `\`${name ?? "quorate"}\` takes ${takes}`
+}
+
+/** `missing required argument 'member'`, as the help writes it. */
+function missingArgument(message: string): string {
+  const name = /'([a-z-]+)'$/.exec(message)?.[1] ?? "argument"
+  return `${name.toUpperCase()} is missing`
+}
+
 /** Short plain words are shown; anything else may be a token. */
 function unknownCommand(message: string): string {
   return /^unknown command '[A-Za-z][A-Za-z-]{0,31}'$/.test(message) ? message : "unknown command"
@@ -50,9 +64,14 @@ function unknownCommand(message: string): string {
 
 function invalidArgument(message: string): string {
   const match = /^option '(--[a-z-]+)[^']*' argument '.*' is invalid\. (.*)$/s.exec(message)
-  return match === null ? "an option has a wrong value" : `${match[1]} is wrong: ${lower(match[2])}`
+  if (match !== null) return `${match[1]} is wrong: ${lower(match[2])}`
+  const argument = /^command-argument value '.*' is invalid for argument '([a-z]+)'\. (.*)$/s.exec(
+    message,
+  )
+  if (argument === null) return "an option has a wrong value"
+  return `${argument[1]?.toUpperCase()} is wrong: ${lower(argument[2])}`
 }
 
 function lower(sentence = ""): string {
-  return sentence.replace(/^It must/, "it must").replace(/\.$/, "")
+  return sentence.replace(/^(?:It must|Allowed)/, (start) => start.toLowerCase()).replace(/\.$/, "")
 }

@@ -4,8 +4,13 @@
  * where tokens must not go.
  */
 
-import { allowInsecureRequests, discoveryRequest, processDiscoveryResponse } from "oauth4webapi"
-import type { AuthorizationServer } from "oauth4webapi"
+import {
+  allowInsecureRequests,
+  customFetch,
+  discoveryRequest,
+  processDiscoveryResponse,
+} from "oauth4webapi"
+import type { AuthorizationServer, CustomFetchOptions } from "oauth4webapi"
 import { QuorateError, quote } from "../core/base/errors.ts"
 import { isLoopback } from "../core/oauth/loopback.ts"
 import { parseTarget } from "./target.ts"
@@ -16,6 +21,8 @@ const DOCUMENT_BYTES_MAX = 262_144
 export interface MetadataOptions {
   /** For each of the two documents, in ms. @defaultValue 10_000 */
   readonly timeoutMs?: number | undefined
+  /** Sees each response with the time of its request, epoch ms. */
+  readonly seen?: ((response: Response, startedAtMs: number) => void) | undefined
 }
 
 /** The endpoints this library uses, checked. */
@@ -63,6 +70,7 @@ export async function discover(
       const response = await discoveryRequest(url, {
         algorithm,
         [allowInsecureRequests]: isLoopback(url.hostname),
+        [customFetch]: watched(options.seen),
         signal: AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
       })
       return check(issuer, await processDiscoveryResponse(url, await bounded(response)))
@@ -72,6 +80,17 @@ export async function discover(
     }
   }
   throw failed(issuer, codeOf(cause), HINT)
+}
+
+type Fetch = (url: string, options: CustomFetchOptions<"GET", undefined>) => Promise<Response>
+
+function watched(seen: MetadataOptions["seen"]): Fetch {
+  return async (url, { headers, method, redirect, signal }) => {
+    const startedAtMs = Date.now()
+    const response = await fetch(url, { headers, method, redirect, signal: signal ?? null })
+    seen?.(response, startedAtMs)
+    return response
+  }
 }
 
 const HINT =

@@ -65,7 +65,8 @@ export function tokenEndpoint(options: TokenEndpointOptions): Required<TokenEndp
   }
 }
 
-function authenticationOf(settings: ProviderSettings, secret: string | null): ClientAuth {
+/** How the client proves itself. @throws QuorateError kind `usage` when it needs a secret and there is none. */
+export function authenticationOf(settings: ProviderSettings, secret: string | null): ClientAuth {
   switch (settings.clientAuthentication) {
     case "none":
       return None()

@@ -1,4 +1,7 @@
-/** Which file systems lie on another machine. Decides by the numbers of statfs(2) and Linux's magic.h, nothing else. */
+/**
+ * Which file systems lie on another machine. Decides by the numbers of statfs(2) and Linux's magic.h; and, for people who
+ * want to know more, by the names of the mount table.
+ */
 
 const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
@@ -28,4 +31,27 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
 export function networkFileSystem(type: number): string | null {
   // A 32-bit kernel tells the same 32 bits with a sign.
   return NETWORK.get(type >>> 0) ?? null
+}
+
+/** The type of the mount that holds `path`, such as `ext4`, by the text of /proc/mounts; null: it does not say. */
+export function mountType(path: string, mounts: string): string | null {
+  let found: { readonly at: string; readonly type: string } | null = null
+  for (const line of mounts.split("\n")) {
+    const [, mounted = "", type = ""] = line.split(" ")
+    // Blanks and backslashes are written in octal (proc(5)).
+    const at = mounted.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
+      String.fromCodePoint(Number.parseInt(digits, 8)),
+    )
+    const holds = at === "/" || path === at || path.startsWith(`${at}/`)
+    // Of two at one place the later hides the earlier.
+    if (at !== "" && holds && at.length >= (found?.at.length ?? 0)) found = { at, type }
+  }
+  return found?.type ?? null
+}
+
+/** True where the mount table's type lies on another machine: also FUSE, whose number does not tell. */
+export function isNetworkMount(type: string): boolean {
+  return /^(?:nfs\d?|cifs|smb\w*|ceph|lustre|gpfs|gfs2|ocfs2|afs|coda|vboxsf|glusterfs)$|^fuse\.(?:sshfs|rclone|s3fs|glusterfs|davfs\w*|vmhgfs\S*|gvfsd\S*)$/.test(
+    type,
+  )
 }

@@ -245,7 +245,7 @@ function noValidToken(): QuorateError {
 function loginRequired(status: ClusterStatus): QuorateError {
   const { cause } = status
   // Where opening another device may save the login, that is said first.
-  const hint = cause === "stuck" ? describeStage(status).title : "run `quorate login --import FILE`"
+  const hint = cause === "stuck" ? describeStage(status).title : "run `quorate login`"
   return new QuorateError("LOGIN_REQUIRED", "login", `a login is needed (${cause ?? "unknown"})`, {
     hint,
   })

@@ -96,11 +96,25 @@ export interface StorageView {
    * @throws QuorateError `STORE_FOREIGN` or `STORE_UNUSABLE`, naming the file.
    */
   readBlob(name: BlobName): Uint8Array | null
+  /**
+   * The Raft state as of one moment, also while a host writes; null when there is none, or no store.
+   *
+   * @throws QuorateError `STORE_FOREIGN` or `STORE_UNUSABLE`, naming the file.
+   */
+  load(): Persisted | null
 }
 
 /** A read-only view of the `state.db` at `path`. Opens and closes it at each read, so it holds nothing. */
 export function sqliteView(path: string): StorageView {
-  return { readBlob: (name) => readStoreFile(path, FORMAT, (db) => blobOf(db, name)) }
+  return {
+    readBlob: (name) => readStoreFile(path, FORMAT, (db) => blobOf(db, name)),
+    load: () =>
+      readStoreFile(path, FORMAT, (db) => {
+        // Closing ends it. Without it a host's write between two tables would look like damage.
+        db.prepare("BEGIN").run()
+        return load(db)
+      }),
+  }
 }
 
 function fenceOf(db: Statements): number {

@@ -140,6 +140,6 @@ function answer({ output }: Context, profile: Profile, created: boolean): void {
     ].join("\n"),
   )
   if (!output.json) {
-    output.note(created ? "set up; next: quorate login --import FILE" : "set up already, unchanged")
+    output.note(created ? "set up; next: quorate login" : "set up already, unchanged")
   }
 }

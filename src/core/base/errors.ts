@@ -39,7 +39,9 @@ export type ErrorCode =
   | "NOT_A_MEMBER"
   | "HOLDS_TURN"
   | "CLIENT_REFUSED"
+  | "DECLINED"
   | "DISCOVERY_FAILED"
+  | "LOGIN_FAILED"
   | "INTERNAL"
 
 const BRAND: unique symbol = Symbol.for("quorate.error")

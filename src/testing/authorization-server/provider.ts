@@ -2,6 +2,7 @@
 
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { errors, Provider, type Configuration } from "oidc-provider"
+import { deviceFlow, interactions, serveInteractions } from "./interactions.ts"
 import type { TokenStore } from "./store.ts"
 import type { AuthorizationServerKnobs, RegisteredClient } from "./types.ts"
 
@@ -22,6 +23,7 @@ export const CLIENTS: {
 export const refusal = (detail: string): Error => new errors.InvalidGrant(detail)
 
 const DAY_SECONDS = 86_400
+const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 export function createProvider(
   issuer: string,
@@ -41,6 +43,7 @@ export function createProvider(
     scopes: SCOPE.split(" "),
     claims: { openid: ["sub"] },
     findAccount: (_, accountId) => ({ accountId, claims: async () => ({ sub: accountId }) }),
+    interactions,
     rotateRefreshToken: () => knobs.rotate,
     revokeGrantPolicy: () => true,
     // The default prints a notice; and an HTML page is of no use to a client.
@@ -54,11 +57,13 @@ export function createProvider(
       IdToken: () => knobs.accessTokenTtlSeconds,
       Grant: () => 365 * DAY_SECONDS,
       AuthorizationCode: () => 60,
+      DeviceCode: () => 600,
       Interaction: () => 600,
       Session: () => DAY_SECONDS,
     },
     features: {
       devInteractions: { enabled: false },
+      deviceFlow,
       rpInitiatedLogout: { enabled: false },
       introspection: {
         enabled: true,
@@ -70,7 +75,9 @@ export function createProvider(
       },
     },
   }
-  return new Provider(issuer, configuration)
+  const provider = new Provider(issuer, configuration)
+  serveInteractions(provider, SCOPE)
+  return provider
 }
 
 function clientMetadata(
@@ -82,7 +89,7 @@ function clientMetadata(
     ...(client.clientSecret === null ? {} : { client_secret: client.clientSecret }),
     token_endpoint_auth_method: method,
     application_type: "native",
-    grant_types: ["authorization_code", "refresh_token"],
+    grant_types: ["authorization_code", "refresh_token", DEVICE_GRANT],
     response_types: ["code"],
     redirect_uris: ["http://127.0.0.1/callback"],
     id_token_signed_response_alg: "ES256",

@@ -60,10 +60,9 @@ export class TokenStore {
       },
       find: async (id) =>
         model === "RefreshToken" ? this.#findRefreshToken(id) : this.#read(model, id),
-      // Neither browser sessions nor device codes exist here.
-      findByUserCode: async () => undefined,
-      findByUid: async () => undefined,
-      consume: (id) => this.#consume(id),
+      findByUserCode: async (code) => this.#search(model, (row) => row.userCode === code),
+      findByUid: async (uid) => this.#search(model, (row) => row.uid === uid),
+      consume: async (id) => (model === "RefreshToken" ? this.#consume(id) : this.#mark(model, id)),
       destroy: async (id) => void this.#rows.delete(key(model, id)),
       revokeByGrantId: async (grantId) => this.#revokeGrant(grantId),
     }
@@ -119,6 +118,22 @@ export class TokenStore {
     if (row === undefined || row.expiresAtMs > Date.now()) return row?.payload
     this.#rows.delete(key(model, id))
     return undefined
+  }
+
+  #search(model: string, fits: (payload: AdapterPayload) => boolean): AdapterPayload | undefined {
+    for (const [id, { payload }] of this.#rows) {
+      if (id.startsWith(`${model}:`) && fits(payload))
+        return this.#read(model, id.slice(model.length + 1))
+    }
+    return undefined
+  }
+
+  /** A code was used; a second use finds it so. */
+  #mark(model: string, id: string): void {
+    const row = this.#rows.get(key(model, id))
+    if (row === undefined) return
+    const payload = { ...row.payload, consumed: Math.floor(Date.now() / 1_000) }
+    this.#rows.set(key(model, id), { ...row, payload })
   }
 
   #upsert(model: string, id: string, payload: AdapterPayload, ttl: number): void {

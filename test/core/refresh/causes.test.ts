@@ -57,7 +57,13 @@ function dialects(): readonly string[] {
 /** Errors that a process may meet while it looks for its member; the others are made for callers. */
 function errors(): readonly string[] {
   const union = /export type ErrorCode =([\s\S]*?)\n\n/.exec(read("core/base/errors.ts"))?.[1] ?? ""
-  const callers = new Set(["LOGIN_REQUIRED", "NO_VALID_TOKEN", "PENDING_REFRESH"])
+  const callers = new Set([
+    "LOGIN_REQUIRED",
+    "NO_VALID_TOKEN",
+    "PENDING_REFRESH",
+    "DECLINED",
+    "LOGIN_FAILED",
+  ])
   return [...union.matchAll(/"([A-Z_]+)"/g)]
     .map(([, code = ""]) => code)
     .filter((code) => !callers.has(code))

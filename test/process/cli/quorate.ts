@@ -85,11 +85,13 @@ export class Lab {
     return path
   }
 
-  /** Sets the profile up and logs in. @returns the token response of the login. */
-  async loggedIn(): Promise<Awaited<ReturnType<AuthorizationServer["mint"]>>> {
+  /** Sets the profile up, with these options of `init` too, and logs in. @returns the token response of the login. */
+  async loggedIn(
+    ...args: readonly string[]
+  ): Promise<Awaited<ReturnType<AuthorizationServer["mint"]>>> {
     const minted = await this.server.mint()
     const file = this.file("response.json", JSON.stringify(minted))
-    for (const ran of [await this.init(), await this.run("login", "--import", file)]) {
+    for (const ran of [await this.init(...args), await this.run("login", "--import", file)]) {
       if (ran.code !== 0) throw new Error(ran.stderr)
     }
     return minted
@@ -130,8 +132,19 @@ export class Running {
 
   /** Resolves when its stdout so far matches. */
   async prints(pattern: RegExp): Promise<void> {
+    await this.#matches(() => this.#stdout, pattern)
+  }
+
+  /** The same of its stderr. @returns the first group. */
+  async tells(pattern: RegExp): Promise<string> {
+    return (await this.#matches(() => this.#stderr, pattern))[1] ?? ""
+  }
+
+  async #matches(text: () => string, pattern: RegExp): Promise<RegExpExecArray> {
     const endsAtMs = performance.now() + 15_000
-    while (!pattern.test(this.#stdout)) {
+    for (;;) {
+      const match = pattern.exec(text())
+      if (match !== null) return match
       if (performance.now() > endsAtMs) throw new Error(`not printed: ${String(pattern)}`)
       await sleep(20)
     }

@@ -20,10 +20,15 @@ test("a wrong command line exits with 2, names what is wrong and prints nothing 
     [["token", "extra"], /takes no argument/],
     [["init", "--client-id", "app"], /--issuer is missing/],
     [["init", "--issuer", "https://x.example"], /--client-id is missing/],
-    [["login"], /--import is missing/],
-    [["login", "--browser"], /--browser is not in this version; --import is/],
-    [["login", "--device"], /--device is not in this version; --import is/],
+    [["login", "--browser", "--device"], /--browser and --device exclude each other/],
+    [["login", "--device", "--import", "x"], /--device and --import exclude each other/],
     [["status", "--profile", ""], /--profile/],
+    [["completion"], /SHELL is missing/],
+    [["completion", "tcsh"], /SHELL is wrong: allowed choices are bash, zsh, fish/],
+    [["remove"], /MEMBER is missing/],
+    [["remove", "a", "b"], /takes one argument/],
+    [["remove", "a", "--compromised"], /--compromised is not in this version/],
+    [["remove", "nobody"], /"nobody" is no member\nhint: this member is the only one/],
   ]
   await one.init()
 
@@ -69,14 +74,16 @@ test("every command explains itself with an example", async () => {
   const all = await one.run("--help")
   expect(all).toMatchObject({ code: 0, stderr: "" })
 
-  for (const name of ["init", "login", "token", "run", "status", "members", "logout"]) {
+  const daily = ["init", "login", "token", "run", "status", "members", "logout"]
+  const names = [...daily, "takeover", "remove", "doctor", "completion"]
+  for (const name of names) {
     expect(all.stdout).toMatch(new RegExp(`^ {2}${name} `, "m"))
     const { code, stdout } = await one.run(name, "--help")
     expect({ name, code }).toEqual({ name, code: 0 })
     expect(stdout).toContain(`Usage: quorate ${name}`)
     expect(stdout).toContain("Example:\n")
   }
-  expect((await one.run("login", "--help")).stdout).not.toMatch(/--browser|--device/)
+  expect((await one.run("login", "--help")).stdout).toMatch(/--browser[^]*--device[^]*--import/)
   expect((await one.run("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   expect((await one.json("--version")).value).toHaveProperty("version")
 })
