@@ -34,6 +34,7 @@ export function inlineCourier(parts: InlineCourierParts): Courier {
 }
 
 class InlineCourier implements Courier {
+  readonly carrier = "inline"
   readonly #parts: InlineCourierParts
   #carrying = false
   #ahead: ConnectionAhead | undefined
@@ -41,6 +42,8 @@ class InlineCourier implements Courier {
   constructor(parts: InlineCourierParts) {
     this.#parts = parts
   }
+
+  standBy(): void {}
 
   dial(url: string): void {
     this.#ahead?.close()
