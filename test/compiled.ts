@@ -8,6 +8,8 @@ import { execFileSync } from "node:child_process"
 const LOADED = [
   "src/index.ts",
   "src/session/host.ts",
+  "src/courier/errand.ts",
+  "src/session/committer.ts",
   "src/p2p/transport.ts",
   "src/testing/authorization-server.ts",
   "src/cli/main.ts",

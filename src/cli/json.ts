@@ -41,6 +41,7 @@ export function statusJson(status: ClusterStatus): JsonObject {
     leader_seen_at: secondsOrNull(status.leaderSeenAtMs),
     holder: status.holder,
     role: status.role,
+    courier: status.courier,
     members: status.members.map(memberJson),
   }
 }

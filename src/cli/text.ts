@@ -27,6 +27,9 @@ export interface StatusLook {
   readonly key: string
 }
 
+/** What people should know of a host that can start no courier. */
+const INLINE = "none: to kill this profile's program in the middle of a refresh may cost the login"
+
 /** The block of `status`, without a final line feed. */
 export function statusText(status: ClusterStatus, look: StatusLook): string {
   const { key, nowMs, paint, texts } = look
@@ -42,6 +45,7 @@ export function statusText(status: ClusterStatus, look: StatusLook): string {
   rows.push(["token", tokenText(status, nowMs)])
   if (holder !== null) rows.push(["refreshes", holder])
   rows.push(["cluster", clusterText(status, nowMs)])
+  if (status.courier === "inline") rows.push(["courier", INLINE])
   rows.push(["key", key])
   const lines = rows.map(([label, text]) => `  ${paint("faint", label.padEnd(13))}${text}`)
   return [

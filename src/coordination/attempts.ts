@@ -86,6 +86,14 @@ export class Attempts {
     if (pair !== null) this.#parts.courier.intend(pair.lineage, proposal)
   }
 
+  /** A refresh may come soon. Sends nothing. */
+  foresee(): void {
+    const { courier, replica, self } = this.#parts
+    const { members, pair, turn } = replica.state
+    const mayHold = members.some(({ id, capability }) => id === self && capability === "full")
+    if (pair !== null && turn === null && mayHold) courier.standBy()
+  }
+
   /** Prepares the request for the head, and connects, while the log agrees on the turn. Sends nothing. */
   warm(): void {
     const { pair } = this.#parts.replica.state

@@ -74,6 +74,8 @@ export interface ClusterParts {
   readonly fallback: Fallback
 }
 
+/** A courier is made ready so long before the agent acts by itself: its start takes some 50 ms, its idleness ends it. */
+const FORESIGHT_MS = 2_000
 /** What is tidied after a new head waits this long. */
 const TIDY_AFTER_MS = 50
 /** A caller that waits without quorum has the peers tried again, at most this often. */
@@ -382,10 +384,22 @@ class Cluster implements Coordinator {
       return this.#stop(error)
     }
     this.#announce()
+    this.#wakeAt(this.#agent.nextWakeAt)
+  }
+
+  /** What the agent waits for longer than a moment is, more often than not, the next refresh. */
+  #wakeAt(at: number | null): void {
+    const { clock } = this.#parts
     this.#cancelTimer()
-    const at = this.#agent.nextWakeAt
-    if (at !== null)
-      this.#cancelTimer = this.#parts.clock.timer(at, () => this.#decide({ type: "wake" }))
+    if (at === null) return
+    const wake = (): void =>
+      void (this.#cancelTimer = clock.timer(at, () => this.#decide({ type: "wake" })))
+    const soonAt = at - FORESIGHT_MS
+    if (soonAt <= clock.nowMs()) return wake()
+    this.#cancelTimer = clock.timer(soonAt, () => {
+      this.#conduct.foresee()
+      wake()
+    })
   }
 
   #provider(): TokenEndpoint | null {

@@ -6,6 +6,7 @@
 import type { AgentEffect, AgentInput } from "../core/refresh/agent-types.ts"
 import type { LogEntry, MemberId, Pair, PeerMessage, Turn } from "../core/refresh/types.ts"
 import type { Settlement } from "../core/raft/types.ts"
+import type { Clock } from "../ports/clock.ts"
 import type { Crypto } from "../ports/sealer.ts"
 import type { Attempted, Attempts } from "./attempts.ts"
 import { nextKeys } from "./keys.ts"
@@ -13,6 +14,7 @@ import type { Records } from "./records.ts"
 import type { Replica } from "./replica.ts"
 
 export interface ConductParts {
+  readonly clock: Clock
   readonly crypto: Crypto
   readonly replica: Replica
   readonly attempts: Attempts
@@ -24,6 +26,10 @@ export interface ConductParts {
   /** The journal failed, or the keys do not fit: nobody can say what this member did. */
   readonly failed: (error: unknown) => void
 }
+
+/** A busy courier is looked at this often, and the agent told of it after this. */
+const BUSY_LOOK_MS = 20
+const BUSY_TOLD_MS = 500
 
 export class Conduct {
   readonly #parts: ConductParts
@@ -59,16 +65,28 @@ export class Conduct {
     }
   }
 
+  /** The agent acts soon. */
+  foresee(): void {
+    this.#parts.attempts.foresee()
+  }
+
   settled(id: string, result: Settlement): void {
     const key = this.#intentions.get(id)
     this.#intentions.delete(id)
     if (key !== undefined) this.#parts.decide({ type: "settled", key, result })
   }
 
-  /** A pair that an earlier run received and could not commit comes first: before it, nobody may spend its parent. */
+  /**
+   * A pair that an earlier run received and could not commit comes first: before it, nobody may spend its parent. A courier
+   * of that run which is still at work is waited for.
+   */
   async offerFound(): Promise<void> {
-    const { attempts, decide } = this.#parts
+    const { attempts, clock, decide, replica } = this.#parts
     try {
+      const { pair } = replica.state
+      if (pair !== null && !attempts.isQuiet(pair)) {
+        clock.timer(clock.nowMs() + BUSY_LOOK_MS, () => void this.offerFound())
+      }
       const { results, refused } = await attempts.found()
       if (results.length > 0) decide({ type: "kept", results })
       for (const lineage of refused) decide({ type: "refused", lineage })
@@ -111,7 +129,7 @@ export class Conduct {
   async #attempt(turn: Turn, work: (turn: Turn) => Promise<Attempted>): Promise<void> {
     const { decide, records, replica } = this.#parts
     try {
-      const entry = await work(turn)
+      const entry = await this.#unlessBusy(() => work(turn))
       const { number } = turn
       if (entry === "busy") return decide({ type: "busy", turn: number })
       if (entry.type === "unsent") return decide({ ...entry, turn })
@@ -120,6 +138,19 @@ export class Conduct {
       if (replica.state.pair === null) records.settle()
     } catch (error) {
       this.#parts.failed(error)
+    }
+  }
+
+  /** An earlier run's courier ends in a moment, more often than not: it is looked at closely before the agent is told. */
+  async #unlessBusy(work: () => Promise<Attempted>): Promise<Attempted> {
+    const { clock } = this.#parts
+    const until = clock.nowMs() + BUSY_TOLD_MS
+    for (;;) {
+      const entry = await work()
+      if (entry !== "busy" || clock.nowMs() >= until) return entry
+      await new Promise<void>((resolve) => {
+        clock.timer(clock.nowMs() + BUSY_LOOK_MS, resolve)
+      })
     }
   }
 

@@ -8,6 +8,7 @@ import { type LastResort, mayResend } from "../core/refresh/doubt.ts"
 import { suspectsOf } from "../core/refresh/status.ts"
 import type { ClusterState, Instant, MemberId } from "../core/refresh/types.ts"
 import type { ClusterStatus, CurrentToken } from "../ports/coordinator.ts"
+import type { Courier } from "../ports/courier.ts"
 import type { Account } from "./account.ts"
 import type { RaftDriver } from "./driver.ts"
 import type { Peers } from "./peers.ts"
@@ -17,6 +18,7 @@ import type { StageSince, Watched } from "./stage-watch.ts"
 
 export interface OutlookParts {
   readonly self: MemberId
+  readonly courier: Courier
   readonly lastResort: LastResort
   readonly replica: Replica
   readonly agent: Agent
@@ -38,7 +40,7 @@ export class Outlook {
   }
 
   status({ stage, cause, sinceMs }: StageSince, token: CurrentToken | null): ClusterStatus {
-    const { agent, driver, isStopped, now, peers, replica, self, server } = this.#parts
+    const { agent, courier, driver, isStopped, now, peers, replica, self, server } = this.#parts
     const { state } = replica
     const raft = driver.status
     const at = now()
@@ -60,6 +62,7 @@ export class Outlook {
       holder: state.turn?.holder ?? null,
       suspects: suspectsOf(state),
       role: learner ? "learner" : role,
+      courier: courier.carrier,
       members: peers.list(state, raft.config),
     }
   }

@@ -1,6 +1,7 @@
 /**
- * The courier inside the host's own process: the same lock, claim and record as a process of its own would keep. Decides
- * nothing about tokens; it sends once, keeps what came back sealed to the member, and tells whether an attempt was made.
+ * The courier inside the host's own process, where none of its own can be started: the same lock, claim and record, but what
+ * it waits for is lost when the host is killed. Decides nothing about tokens; it sends once, keeps what came back sealed to
+ * the member, and tells whether an attempt was made.
  *
  * Order of one trip: lock; connect; claim, durable; first byte; answer; record, durable; lock falls. No row is therefore
  * proof that no byte left, and `answered` survives whatever happens to the process afterwards.
@@ -14,7 +15,8 @@ import type { Journal } from "../ports/journal.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { Crypto, Identity } from "../ports/sealer.ts"
 import type { ConnectionAhead, DialAhead, SendExchange } from "../ports/token-endpoint.ts"
-import { decodeExchange, encodeExchange } from "../wire/exchange.ts"
+import { decodeExchange } from "../wire/exchange.ts"
+import { recordContext, travel } from "./trip.ts"
 
 export interface InlineCourierParts {
   readonly journal: Journal
@@ -26,18 +28,13 @@ export interface InlineCourierParts {
   readonly clock: Clock
 }
 
-/** From the go to the first byte, by the uptime, which runs in sleep and which nobody sets. */
-const GO_LIFE_MS = 15_000
-
-const context = (key: AttemptKey): string =>
-  `quorate exchange ${key.epoch}.${key.generation}.${key.parent}.${key.turn}.${key.attempt}`
-
 /** A {@link Courier} that sends from this process. */
 export function inlineCourier(parts: InlineCourierParts): Courier {
   return new InlineCourier(parts)
 }
 
 class InlineCourier implements Courier {
+  readonly carrier = "inline"
   readonly #parts: InlineCourierParts
   #carrying = false
   #ahead: ConnectionAhead | undefined
@@ -45,6 +42,8 @@ class InlineCourier implements Courier {
   constructor(parts: InlineCourierParts) {
     this.#parts = parts
   }
+
+  standBy(): void {}
 
   dial(url: string): void {
     this.#ahead?.close()
@@ -119,43 +118,26 @@ class InlineCourier implements Courier {
   }
 
   async #trip(key: AttemptKey, request: PreparedRequest): Promise<CarryResult> {
-    const { clock, crypto, identity, journal, send } = this.#parts
-    const goMs = clock.uptimeMs()
-    let claimed = false
+    const { clock, identity, journal } = this.#parts
     const ahead = this.#ahead
     this.#ahead = undefined
-    const sealer = once(() => crypto.sealerTo(identity.encryptionKey, context(key)))
-    const exchange = await send(request, {
-      ahead,
-      // The longer half of sealing the answer, while it is on its way. A failure is met again below.
-      sent: () => void attempt(sealer),
-      // Asleep while connecting: what the log said at the go may be long over, so the claim is not made.
-      claim: () => (claimed = clock.uptimeMs() - goMs <= GO_LIFE_MS && journal.claim(key)),
-    })
-    if (!claimed) return { type: "unsent", cause: exchange.failure?.code ?? "not_claimed" }
+    const parts = { ...this.#parts, encryptionKey: identity.encryptionKey }
+    const trip = await travel(parts, { key, request, atMs: clock.uptimeMs() }, ahead)
+    if (trip.type === "unsent") return trip
     try {
-      journal.answer(key, sealer()(encodeExchange(exchange)))
+      trip.record(journal)
     } catch {
       // The disk refuses the record. A pair that was received is never thrown away: the log may still take it.
     }
-    return { type: "answered", exchange }
+    return { type: "answered", exchange: trip.exchange }
   }
 
   /** Null for a row that this identity cannot open: it stays, and others are read all the same. */
   #open(key: AttemptKey, sealed: Uint8Array): Exchange | null {
-    return attempt(() => decodeExchange(this.#parts.identity.open(sealed, context(key))))
-  }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | null = null
-  return () => (made ??= { value: make() }).value
-}
-
-function attempt<T>(work: () => T): T | null {
-  try {
-    return work()
-  } catch {
-    return null
+    try {
+      return decodeExchange(this.#parts.identity.open(sealed, recordContext(key)))
+    } catch {
+      return null
+    }
   }
 }

@@ -126,6 +126,7 @@ export const STATUS_ZERO: ClusterStatus = {
   holder: null,
   suspects: [],
   role: "follower",
+  courier: "process",
   members: [],
 }
 
@@ -167,6 +168,7 @@ export function status(value: unknown): ClusterStatus {
     holder: orNull(from["holder"], "holder", text),
     suspects: list(from["suspects"], "suspects").map((id) => text(id, "suspects")),
     role: oneOf(from["role"], "role", ROLES),
+    courier: oneOf(from["courier"], "courier", ["process", "inline"] as const),
     members: list(from["members"], "members").map(member),
   }
 }

@@ -31,7 +31,7 @@ import {
 } from "./guest-fields.ts"
 
 /** Grows with every change that an older side would misread. */
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 /** Longest frame that a guest may send, in bytes: a login with its tokens fits many times. */
 export const GUEST_FRAME_BYTES_MAX = 131_072

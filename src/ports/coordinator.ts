@@ -53,6 +53,8 @@ export interface ClusterStatus {
   /** Who may hold a newer token than this cluster has, while that is in question. */
   readonly suspects: readonly MemberId[]
   readonly role: "leader" | "follower" | "candidate" | "learner"
+  /** What carries a refresh of this member: a process that survives its host, or the host itself, whose death leaves a doubt. */
+  readonly courier: "process" | "inline"
   readonly members: readonly MemberStatus[]
 }
 

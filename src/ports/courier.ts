@@ -18,6 +18,10 @@ export type Judgement =
   | { readonly type: "judged"; readonly record: AttemptRecord }
 
 export interface Courier {
+  /** What carries: a process of its own, which survives this one, or this one itself. */
+  readonly carrier: "process" | "inline"
+  /** A refresh is foreseeable. Sends nothing and connects to nobody. */
+  standBy(): void
   /** Connects to where the next request will go, and sends nothing. Dropped after a few seconds unused. */
   dial(url: string): void
   /** Carries the request once. Resolves always; outlives its caller's interest. */

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
+import { resolve } from "node:path"
 
 import { QuorateError } from "../core/base/errors.ts"
 import type { RaftOptions } from "../core/raft/types.ts"
@@ -12,7 +13,8 @@ import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
 import type { MemberId, MemberInfo } from "../core/refresh/types.ts"
 import { clusterCoordinator } from "../coordination/cluster.ts"
-import { inlineCourier } from "../courier/inline.ts"
+import { detachedCourier } from "../courier/detached.ts"
+import { programBeside } from "../courier/start.ts"
 import { dialAhead } from "../endpoint/ahead.ts"
 import { sendExchange } from "../endpoint/exchange.ts"
 import { tokenEndpoint } from "../endpoint/token-endpoint.ts"
@@ -158,7 +160,15 @@ export async function compose(
   bootstrap(storage, founders, directory.path)
   const transport = await network(profile, founders, options.listen)
   const metadata = new MetadataCache()
-  const courier = inlineCourier({
+  const committer = programBeside(import.meta.url, "committer")
+  const courier = detachedCourier({
+    files: {
+      journal: directory.courierDb,
+      lock: directory.courierLock,
+      hostLock: directory.hostLock,
+    },
+    committer:
+      committer === null ? [] : [committer, directory.path, ...givenMembers(options.members)],
     journal: sqliteJournal(directory.courierDb),
     lock: machineLock(directory.courierLock),
     send: sendExchange,
@@ -192,6 +202,11 @@ export async function compose(
   })
   keepView(coordinator, storage, profile)
   return coordinator
+}
+
+/** A process of ours works in another directory. */
+function givenMembers(path: string | null): readonly string[] {
+  return path === null ? [] : [resolve(path)]
 }
 
 /** Writing syncs: it lets the other members' acknowledgements go first. A host that closes before writes at once. */

@@ -19,7 +19,7 @@ import type { Hosted } from "./seat.ts"
 import { wanted } from "./set-up.ts"
 import { openView, sealView } from "./view.ts"
 
-/** A refresh that this process carries itself is waited for when the session closes, in ms: its answer would be lost. */
+/** A refresh that this very process carries is waited for when the session closes, in ms: its answer would be lost. */
 const LINGER_MS = 10_000
 
 /**
@@ -109,11 +109,12 @@ function isSame(known: CurrentToken | null, token: CurrentToken | null): boolean
   return known.epoch === token.epoch && known.generation === token.generation && isNear
 }
 
-/** Resolves when this member holds no turn that it may be carrying, or after {@link LINGER_MS}. */
+/** Resolves when this process carries nothing that would be lost with it, or after {@link LINGER_MS}. */
 function unlessCarrying(coordinator: Coordinator): Promise<void> {
   const isCarrying = (): boolean => {
-    const { holder, members, cause } = coordinator.status()
-    return cause !== "in_doubt" && members.some(({ id, self }) => self && id === holder)
+    const { courier, holder, members, cause } = coordinator.status()
+    if (courier === "process" || cause === "in_doubt") return false
+    return members.some(({ id, self }) => self && id === holder)
   }
   if (!isCarrying()) return Promise.resolve()
   return new Promise((resolve) => {

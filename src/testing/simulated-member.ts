@@ -292,6 +292,8 @@ export class Profile implements SimulatedMember {
       return work()
     }
     return {
+      carrier: this.#parts.courierSurvives ? "process" : "inline",
+      standBy: () => inner.standBy(),
       dial: (url) => inner.dial(url),
       carry: async (key, request) => {
         if (this.#life !== life) throw new SimulatedCrash("another life")

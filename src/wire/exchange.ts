@@ -1,15 +1,10 @@
-/**
- * A recorded token exchange as bytes, for the courier's journal. It holds tokens: the caller seals the bytes before they
- * touch a disk. Judging the exchange is core/oauth's business.
- */
+/** A recorded token exchange, read back from the courier's journal. Judging it is core/oauth's business. */
 
 import { z } from "zod"
 import type { Exchange } from "../core/oauth/types.ts"
-import { pack, unpack } from "./pack.ts"
+import { EXCHANGE_BYTES_MAX } from "./exchange-bytes.ts"
+import { unpack } from "./pack.ts"
 import { bytes, check, millis } from "./schemas.ts"
-
-/** A journal row is not a frame: a verbose server's headers and body must fit, since losing them loses a pair. */
-const EXCHANGE_BYTES_MAX = 4_194_304
 
 const exchange: z.ZodType<Exchange> = z.strictObject({
   startedAtMs: millis,
@@ -31,15 +26,6 @@ const exchange: z.ZodType<Exchange> = z.strictObject({
     })
     .nullable(),
 })
-
-/**
- * Packs an exchange; unlike entries it is not checked first, for a pair that was received must be kept at any price.
- *
- * @throws FrameError `too-long` beyond 4 MiB.
- */
-export function encodeExchange(value: Exchange): Uint8Array {
-  return pack(value, EXCHANGE_BYTES_MAX)
-}
 
 /** Unpacks and checks an exchange. @throws FrameError and nothing else. */
 export function decodeExchange(packed: Uint8Array): Exchange {

@@ -28,6 +28,7 @@ test("a status has the keys of the contract and no other, down to its members", 
     leader_seen_at: 1_000,
     holder: null,
     role: "leader",
+    courier: "process",
     members: [
       {
         id: "z6MkA.1",

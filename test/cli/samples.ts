@@ -15,6 +15,7 @@ export const SETTLED: ClusterStatus = {
   leaderSeenAtMs: 1_000_000,
   holder: null,
   suspects: [],
+  courier: "process",
   role: "leader",
   members: [
     {

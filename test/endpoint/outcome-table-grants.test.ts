@@ -6,7 +6,8 @@
 import { afterEach, expect, test } from "vitest"
 import type { Outcome } from "../../src/core/oauth/types.ts"
 import { tokenEndpoint } from "../../src/endpoint/token-endpoint.ts"
-import { decodeExchange, encodeExchange } from "../../src/wire/exchange.ts"
+import { decodeExchange } from "../../src/wire/exchange.ts"
+import { encodeExchange } from "../../src/wire/exchange-bytes.ts"
 import { LOGIN, refusal, result, state } from "../core/refresh/fixtures.ts"
 import { attempt, outcomesOf, outcomeOf, settingsOf, start, stopAll } from "./attempts.ts"
 

@@ -76,6 +76,7 @@ export class FakeMember implements Coordinator {
       leaderSeenAtMs: 0,
       holder: null,
       suspects: [],
+      courier: "process",
       role: "leader",
       members: [],
       ...this.told,

@@ -92,7 +92,9 @@ test("C9: a portal's page instead of an answer is neither a token nor a dead log
   const refused = session.getToken({ mode: "force", timeoutMs: 500 })
 
   await expect(refused).rejects.toMatchObject({ code: "TIMEOUT" })
-  expect(session.status()).toMatchObject({ stage: "ready", cause: "in_doubt", generation: 1 })
+  await vi.waitFor(() => {
+    expect(session.status()).toMatchObject({ stage: "ready", cause: "in_doubt", generation: 1 })
+  })
   expect((await session.getToken()).accessToken).toBe("access-1")
   expect(posted).toEqual(["refresh-1"])
 })

@@ -156,7 +156,9 @@ describe("getToken", () => {
 
     expect(await codeOf(session.getToken({ mode: "force", timeoutMs: 500 }))).toBe("TIMEOUT")
 
-    expect(session.status()).toMatchObject({ stage: "ready", cause: "in_doubt" })
+    await vi.waitFor(() => {
+      expect(session.status()).toMatchObject({ stage: "ready", cause: "in_doubt" })
+    })
     expect(await session.getToken()).toMatchObject({ generation: 1, source: "cache" })
     expect(as.counters()).toMatchObject({ posts: 1, tokensSentTwice: 0, familiesRevoked: 0 })
   })

@@ -101,11 +101,11 @@ test("a host that closes hands over", async () => {
   expect(at.server.counters()).toMatchObject({ posts: 1, tokensSentTwice: 0 })
 })
 
-test("a host that closes in the middle of a refresh waits for its answer, and the guests get it", async () => {
+test("a host that closes in the middle of a refresh costs nothing: the guests get its answer", async () => {
   const at = await stage({ delayBeforeCommitMs: 400 })
   const { host, guests } = await hostAndGuests(at, 2)
   const waiting = guests.map((guest) => guest.token({ mode: "force" }))
-  await vi.waitFor(() => expect(at.server.counters().inFlight).toBe(1))
+  await vi.waitFor(() => expect(at.server.counters().inFlight).toBe(1), { timeout: 5_000 })
 
   await host.close()
 
@@ -114,24 +114,17 @@ test("a host that closes in the middle of a refresh waits for its answer, and th
   expect(at.server.counters()).toMatchObject({ posts: 1, tokensSentTwice: 0 })
 })
 
-test("a host that is killed in the middle of its POST leaves a doubt, and nobody sends again", async () => {
+test("a host that is killed in the middle of its POST costs nothing: the guests get the token it asked for", async () => {
   const at = await stage({ delayBeforeCommitMs: 600 })
   const { host, guests } = await hostAndGuests(at, 2)
-  const before = await guests[0]!.token()
-  const waiting = guests.map((guest) => guest.token({ mode: "force", timeoutMs: 2_500 }))
-  const refusals = Promise.allSettled(waiting)
-  await vi.waitFor(() => expect(at.server.counters().inFlight).toBe(1))
+  const waiting = guests.map((guest) => guest.token({ mode: "force" }))
+  await vi.waitFor(() => expect(at.server.counters().inFlight).toBe(1), { timeout: 5_000 })
 
   await host.kill()
 
-  for (const result of await refusals) {
-    expect(result).toMatchObject({ status: "rejected", reason: { code: "TIMEOUT" } })
-  }
-  const status = await guests[0]!.status()
-  expect(status).toMatchObject({ stage: "ready", cause: "in_doubt" })
-  expect(at.server.counters()).toMatchObject({ posts: 1, tokensSentTwice: 0 })
-  // Nobody sees anything as long as the old access token is valid.
-  expect((await guests[1]!.token()).accessToken).toBe(before.accessToken)
+  const tokens = await Promise.all(waiting)
+  expect(tokens.map(({ generation }) => generation)).toEqual([2, 2])
+  expect(at.server.counters()).toMatchObject({ posts: 1, tokensSentTwice: 0, familiesRevoked: 0 })
 })
 
 test("a stopped host is never robbed, and goes on when it may", async () => {

@@ -1,0 +1,189 @@
+/**
+ * What the courier's process does: waits for one go, makes the trip, keeps the record, and is gone. Decides when it refuses,
+ * how long it waits, and what it does with an answer when nobody is there to take it. It opens no answer and reads no token.
+ *
+ * Loads as little as it can: a refresh that nobody foresaw waits for its start.
+ */
+
+import { existsSync } from "node:fs"
+import type { Socket } from "node:net"
+import { setTimeout as pause } from "node:timers/promises"
+
+import { InvariantError } from "../core/base/assert.ts"
+import { dialAhead } from "../endpoint/ahead.ts"
+import { sendExchange } from "../endpoint/exchange.ts"
+import { systemClock } from "../machine/clock.ts"
+import { machineLock } from "../machine/lock.ts"
+import type { Journal } from "../ports/journal.ts"
+import type { MachineLock } from "../ports/machine-lock.ts"
+import type { ConnectionAhead } from "../ports/token-endpoint.ts"
+import { sealerTo } from "../seal/sealed-to.ts"
+import { sqliteJournal } from "../storage/sqlite-journal.ts"
+import { type FromCourier, frameOfPipe, PipeReader, type ToCourier, type Warm } from "./pipe.ts"
+import { startDetached } from "./start.ts"
+import { GO_TAKEN_MS, type Go, travel, type Trip } from "./trip.ts"
+
+/** Somebody who judges a record holds the lock for a moment. */
+const LOCK_MS = 250
+/** A record that cannot be written is tried again this often. */
+const AGAIN_MS = 250
+/** A host that is stopped does not keep the courier. */
+const FAREWELL_MS = 1_000
+
+interface Place {
+  readonly warm: Warm
+  readonly journal: Journal
+  readonly lock: MachineLock
+}
+
+/** Serves whoever holds the other end of the pipe; ends the process. */
+export function runErrand(pipe: Socket): void {
+  new Errand(pipe).start()
+}
+
+class Errand {
+  readonly #pipe: Socket
+  readonly #reader = new PipeReader<ToCourier>()
+  readonly #gone: Promise<void>
+  #place: Place | null = null
+  #ahead: ConnectionAhead | undefined
+  #going = false
+
+  constructor(pipe: Socket) {
+    this.#pipe = pipe
+    this.#gone = new Promise((resolve) => {
+      pipe.on("error", () => resolve()).on("close", () => resolve())
+    })
+  }
+
+  start(): void {
+    for (const signal of ["SIGINT", "SIGHUP", "SIGQUIT", "SIGPIPE"] as const) {
+      process.on(signal, () => {})
+    }
+    // Whoever shuts the machine down need not wait for a courier that carries nothing.
+    process.on("SIGTERM", () => this.#leaveUnlessGoing())
+    this.#pipe.on("data", (chunk) => {
+      try {
+        for (const said of this.#reader.push(chunk)) this.#take(said)
+      } catch {
+        // The journal cannot be used, or the pipe has lost its rhythm: the host sees it close, and sends by itself.
+        this.#leaveUnlessGoing()
+      }
+    })
+    void this.#gone.then(() => this.#leaveUnlessGoing())
+  }
+
+  #leaveUnlessGoing(): void {
+    if (!this.#going) process.exit(0)
+  }
+
+  #take(said: ToCourier): void {
+    switch (said.type) {
+      case "warm":
+        return this.#warm(said)
+      case "dial":
+        this.#ahead?.close()
+        this.#ahead = dialAhead(said.url)
+        return
+      case "go":
+        if (this.#place === null || this.#going) return
+        this.#going = true
+        void this.#go(this.#place, said)
+        return
+      default:
+        return said satisfies never
+    }
+  }
+
+  #warm(warm: Warm): void {
+    const journal = sqliteJournal(warm.journal)
+    this.#place = { warm, journal, lock: machineLock(warm.lock) }
+    // The first use of a key takes longer than any later one.
+    sealerTo(warm.encryptionKey, "rehearsal")
+    setTimeout(() => this.#leaveUnlessGoing(), warm.idleMs).unref()
+    this.#say({ type: "ready" })
+  }
+
+  async #go(place: Place, go: Go): Promise<void> {
+    const trip = await this.#travel(place, go)
+    if (trip.type === "unsent") {
+      place.lock.close()
+      await this.#farewell(trip)
+    } else if (await keep(place, trip)) {
+      // Free before anybody is told: nothing is decided any more, and the next refresh must not find it held.
+      place.lock.close()
+      await this.#farewell({ type: "answered" })
+      handIn(place.warm)
+    }
+    process.exit(0)
+  }
+
+  async #travel({ warm, journal, lock }: Place, go: Go): Promise<Trip> {
+    const late = systemClock.uptimeMs() - go.atMs > GO_TAKEN_MS
+    if (late) return { type: "unsent", cause: "not_claimed" }
+    try {
+      const until = performance.now() + LOCK_MS
+      while (!lock.tryAcquire()) {
+        if (performance.now() >= until) return { type: "unsent", cause: "courier_busy" }
+        await pause(5)
+      }
+      const { encryptionKey } = warm
+      const clock = systemClock
+      const parts = { journal, send: sendExchange, crypto: { sealerTo }, encryptionKey, clock }
+      return await travel(parts, go, this.#ahead)
+    } catch {
+      // Only before the first byte: a claim that fails ends the exchange, and later nothing throws.
+      return { type: "unsent", cause: "journal_failed" }
+    }
+  }
+
+  /** Resolves when the host has heard it, which it shows by closing the pipe, or is gone. */
+  async #farewell(said: FromCourier): Promise<void> {
+    this.#say(said)
+    await Promise.race([this.#gone, pause(FAREWELL_MS)])
+  }
+
+  #say(said: FromCourier): void {
+    this.#pipe.write(frameOfPipe(said))
+  }
+}
+
+/**
+ * Writes the record, however long the disk refuses it: the answer is nowhere else. The lock is kept meanwhile, so that
+ * everybody knows that it may still come. False: there is no journal any more that could take it.
+ */
+async function keep(
+  { warm, journal }: Place,
+  trip: Extract<Trip, { type: "answered" }>,
+): Promise<boolean> {
+  for (let open = journal; ;) {
+    try {
+      trip.record(open)
+      return true
+    } catch (error) {
+      if (error instanceof InvariantError) return false
+    }
+    await pause(AGAIN_MS)
+    try {
+      open.close()
+      // Opening would make a new one in a profile that somebody has removed.
+      if (!existsSync(warm.journal)) return false
+      // A journal that failed once says nothing else.
+      open = sqliteJournal(warm.journal)
+    } catch {
+      // The next turn of the loop meets it again.
+    }
+  }
+}
+
+/** Nobody hosts the profile: the record would lie there until somebody opens it, while others wait for it. */
+function handIn({ hostLock, committer }: Warm): void {
+  try {
+    const lock = machineLock(hostLock)
+    const isNobodyThere = lock.tryAcquire()
+    lock.close()
+    if (isNobodyThere && committer.length > 0) startDetached(committer)
+  } catch {
+    // The record is kept: whoever opens the profile next commits it.
+  }
+}
