@@ -35,6 +35,8 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: "search",
+          // They run beside everything else, and give way to it.
+          testTimeout: 600_000,
           include: SEARCHES.map((path) => path.replace("**", "**/*.test.ts")),
         },
       },

@@ -198,10 +198,18 @@ export class StoryRecord implements WorldWatch {
     const had =
       this.#committed.has(current) ||
       this.#recorded.some(({ refreshToken }) => refreshToken === current)
-    if (this.#consented(this.newest.epoch)) return
+    if (this.#consented(this.#loginOf(current))) return
     if (had || this.#world.coming.has(current)) {
       this.complain(`a second use revoked the family of ${current}, which was recorded`)
     }
+  }
+
+  /** The epoch of a token's family, also of one that nobody has received. */
+  #loginOf(refreshToken: string): number {
+    const { server } = this.#world
+    const family = server.familyOf(refreshToken)
+    const kin = [...this.#committed].find(([token]) => server.familyOf(token) === family)
+    return (kin?.[1] ?? this.newest).epoch
   }
 
   // -- the log ---------------------------------------------------------------------------------------------------------

@@ -222,6 +222,7 @@ class Story implements Stage {
     const end = this.#nowMs() + CALM_MS
     let use = 0
     let seen = this.#record.newest
+    let wrong: string | null = null
     for (let looks = 0; this.#nowMs() < end && !this.#failed(); looks += 1) {
       this.#revive()
       if (this.#nowMs() >= use) {
@@ -231,9 +232,9 @@ class Story implements Stage {
       await this.world.runUntil(this.#nowMs() + LOOK_MS, () => this.#failed())
       if (looks > 0 && this.#isWell() && !isOlder(this.#record.newest, atLeast)) {
         const tokens = this.#counting().map((member) => member.coordinator?.token() ?? null)
-        const wrong = sameHead(tokens, this.#record.livingHead())
-        if (wrong !== null) this.#record.complain(wrong)
-        return
+        // A pair that was obtained alone is used before the log has it: that must come, too.
+        wrong = sameHead(tokens, this.#record.livingHead())
+        if (wrong === null) return
       }
       if (isOlder(seen, this.#record.newest)) {
         seen = this.#record.newest
@@ -245,7 +246,7 @@ class Story implements Stage {
       const status = member.coordinator?.status()
       return `${nameOf(member)} ${status?.stage} (${status?.cause}) ${status?.epoch}.${status?.generation} next ${status?.nextAttemptAtMs}, its clock ${member.wallMs()}`
     })
-    this.#record.complain(`not well ${when}: ${stages.join(", ")}`)
+    this.#record.complain(`${wrong ?? "not well"} ${when}: ${stages.join(", ")}`)
   }
 
   /** A new pair with all links up clears every stage, everywhere, within a second. */

@@ -6,8 +6,8 @@ import { runSeeds } from "../../cluster/simulate/pool.ts"
 import { runSeed } from "../../src/testing/swarm.ts"
 
 /** A story counts when enough happened in it; so many of those that count are run. */
-const COUNTING = 300
-const SEEDS_MAX = 360
+const COUNTING = 1_000
+const SEEDS_MAX = 1_150
 const WORKERS = 2
 
 test(`${COUNTING} seeds in which something happened keep every invariant`, async () => {
