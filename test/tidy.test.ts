@@ -41,7 +41,7 @@ const TESTING_MAY_IMPORT = new Set([
 
 /** The one room of each third-party package; a package that is not named here is not allowed in src. */
 const HOME: readonly (readonly [pattern: RegExp, room: string])[] = [
-  [/^msgpackr$/, "wire"],
+  [/^msgpackr\//, "wire"],
   [/^zod$/, "wire"],
   [/^oauth4webapi$/, "endpoint"],
   [/^(?:libp2p|@libp2p\/.+|@chainsafe\/libp2p-.+|@multiformats\/multiaddr)$/, "p2p"],

@@ -10,6 +10,7 @@ import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 
+import { measureCourier } from "./courier.ts"
 import { measureRefresh, type Round } from "./refresh.ts"
 
 /** What agreement may cost on top of the server's own time, in ms. */
@@ -101,6 +102,25 @@ function report(rounds: readonly Round[]): void {
   )
 }
 
+/** What a courier may add to a refresh, foreseen and not, in ms. */
+const COURIER_MS = { foreseen: 5, cold: 70 }
+
+async function courierAlone(rounds: number): Promise<void> {
+  print(
+    `One POST carried by a process of its own, from the go until its recorded answer is here: ${rounds} times each`,
+  )
+  const { cold, foreseen, inline } = await measureCourier(rounds)
+  row("by the host itself, connected ahead", inline)
+  row("by a courier that was foreseen", foreseen)
+  row("by a courier that was not", cold)
+  const added = (numbers: readonly number[], most: number): string => {
+    const ms = medianOf(numbers) - medianOf(inline)
+    return `${ms.toFixed(1)} ms, ${ms <= most ? "within" : "MISSES"} the target of ${most} ms`
+  }
+  print(`  foreseen it adds ${added(foreseen, COURIER_MS.foreseen)}`)
+  print(`  cold it adds ${added(cold, COURIER_MS.cold)}`)
+}
+
 /** @returns its exit code. */
 async function raftAlone(): Promise<number | null> {
   print("The core of Raft alone, in one process")
@@ -123,6 +143,7 @@ try {
   const { rounds, posts, spentTwice } = await measureRefresh(options)
   report(rounds)
   print(`  ${posts} POSTs in all, ${spentTwice} tokens spent twice`)
+  await courierAlone(Math.min(options.rounds, 30))
   process.exitCode = (await raftAlone()) === 0 && spentTwice === 0 ? 0 : 1
 } catch (error) {
   process.stderr.write(`broken off: ${error instanceof Error ? error.message : String(error)}\n`)

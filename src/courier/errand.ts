@@ -10,8 +10,10 @@ import type { Socket } from "node:net"
 import { setTimeout as pause } from "node:timers/promises"
 
 import { InvariantError } from "../core/base/assert.ts"
+import type { Exchange } from "../core/oauth/types.ts"
 import { dialAhead } from "../endpoint/ahead.ts"
 import { sendExchange } from "../endpoint/exchange.ts"
+import { rehearseRequest } from "../endpoint/rehearsal.ts"
 import { systemClock } from "../machine/clock.ts"
 import { machineLock } from "../machine/lock.ts"
 import type { Journal } from "../ports/journal.ts"
@@ -19,6 +21,7 @@ import type { MachineLock } from "../ports/machine-lock.ts"
 import type { ConnectionAhead } from "../ports/token-endpoint.ts"
 import { sealerTo } from "../seal/sealed-to.ts"
 import { sqliteJournal } from "../storage/sqlite-journal.ts"
+import { encodeExchange } from "../wire/exchange-bytes.ts"
 import { type FromCourier, frameOfPipe, PipeReader, type ToCourier, type Warm } from "./pipe.ts"
 import { startDetached } from "./start.ts"
 import { GO_TAKEN_MS, type Go, travel, type Trip } from "./trip.ts"
@@ -29,6 +32,15 @@ const LOCK_MS = 250
 const AGAIN_MS = 250
 /** A host that is stopped does not keep the courier. */
 const FAREWELL_MS = 1_000
+
+const NOTHING: Exchange = {
+  startedAtMs: 0,
+  finishedAtMs: 0,
+  connected: false,
+  bodySent: false,
+  response: { status: 200, headers: [], body: new Uint8Array(2), complete: true },
+  failure: null,
+}
 
 interface Place {
   readonly warm: Warm
@@ -98,10 +110,17 @@ class Errand {
   #warm(warm: Warm): void {
     const journal = sqliteJournal(warm.journal)
     this.#place = { warm, journal, lock: machineLock(warm.lock) }
-    // The first use of a key takes longer than any later one.
-    sealerTo(warm.encryptionKey, "rehearsal")
     setTimeout(() => this.#leaveUnlessGoing(), warm.idleMs).unref()
     this.#say({ type: "ready" })
+    // A go that is there already does not wait for it.
+    setImmediate(() => this.#rehearse(warm))
+  }
+
+  /** Each part of the trip once, for nothing: its first time takes several times longer. */
+  #rehearse({ encryptionKey }: Warm): void {
+    if (this.#going) return
+    rehearseRequest()
+    sealerTo(encryptionKey, "rehearsal")(encodeExchange(NOTHING))
   }
 
   async #go(place: Place, go: Go): Promise<void> {

@@ -4,19 +4,23 @@
  * whether a byte left.
  */
 
-import {
-  request as httpRequest,
-  validateHeaderName,
-  validateHeaderValue,
-  type ClientRequest,
-  type IncomingMessage,
-} from "node:http"
+import type { ClientRequest, IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { isCauseCode } from "../core/oauth/cause.ts"
 import type { Exchange, ExchangePhase, PreparedRequest } from "../core/oauth/types.ts"
 import type { ExchangeOptions, SendExchange } from "../ports/token-endpoint.ts"
 import { readyEvent, takeAhead } from "./ahead.ts"
 import { dial, parseTarget, type Target } from "./target.ts"
+
+/**
+ * An import would read every export, among them WebSocket, which loads all of undici: 25 ms, and a courier that was not
+ * foreseen starts while somebody waits.
+ */
+const {
+  request: httpRequest,
+  validateHeaderName,
+  validateHeaderValue,
+} = process.getBuiltinModule("node:http")
 
 const TIMEOUT_MS = 120_000
 const BODY_BYTES_MAX = 1_048_576

@@ -3,7 +3,9 @@
  * string-keyed maps; and how deep and how many. Leaves lengths on a stream to frame.ts and shapes to the schemas.
  */
 
-import { Packr, Unpackr } from "msgpackr"
+// Not from "msgpackr" itself, which brings streams and looks for a native module: it takes twice as long to load.
+import { Packr } from "msgpackr/pack"
+import { Unpackr } from "msgpackr/unpack"
 import { FrameError } from "./errors.ts"
 
 /** Longest packed value unless the caller says otherwise, in bytes. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { expect, test, vi } from "vitest"
 
 import { readCachedToken } from "../../../src/session/cached.ts"
+import { lab } from "../cli/quorate.ts"
 import { type Program, program, type Stage, stage, hostAndGuests } from "../session/programs.ts"
 import { couriersOf } from "./couriers.ts"
 
@@ -130,4 +131,19 @@ test("a courier without work ends with the one that started it", async () => {
   await sleep(200)
 
   expect(couriersOf(1).concat(couriersOf(host.process.pid))).toEqual([])
+})
+
+test("a command that gives up waiting ends at once, and its courier's answer is there for the next one", async () => {
+  const one = await lab({ delayBeforeCommitMs: 3_000 })
+  await one.loggedIn()
+
+  const refused = await one.run("token", "--force", "--timeout", "1")
+
+  expect(refused.code).toBe(4)
+  expect(one.server.counters()).toMatchObject({ posts: 1, inFlight: 1 })
+  await vi.waitFor(() => expect(readCachedToken(one.profile)?.generation).toBe(2), {
+    timeout: 15_000,
+    interval: 50,
+  })
+  expect(one.server.counters()).toMatchObject(ONE_POST)
 })

@@ -76,3 +76,12 @@ test("a host of one member loads the schemas, but not the network", async () => 
   expect(packages).toContain("zod")
   expect(packages.filter((name) => name.includes("libp2p"))).toEqual([])
 })
+
+test("a courier loads msgpackr alone, and neither undici nor a schema", async () => {
+  const urls = await modulesOf(`
+    await import(${moduleUrl("courier/errand.ts")})
+    if (process.moduleLoadList.some((name) => name.includes("undici"))) throw new Error("undici")
+  `)
+
+  expect(packagesOf(urls)).toEqual(["msgpackr"])
+})
