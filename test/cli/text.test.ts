@@ -38,6 +38,13 @@ test("a status reads like this", () => {
   ])
 })
 
+test("a host that can start no courier says what that means", () => {
+  expect(statusText({ ...SETTLED, courier: "inline" }, look)).toContain(
+    "courier      none: to kill",
+  )
+  expect(statusText(SETTLED, look)).not.toContain("courier")
+})
+
 test("one line says the stage and why", () => {
   expect(statusLine(SETTLED, stageTexts())).toBe("Ready")
   expect(statusLine({ ...SETTLED, cause: "no_quorum" }, stageTexts())).toBe(

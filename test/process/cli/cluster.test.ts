@@ -15,6 +15,7 @@ const STATUS_KEYS = [
   "leader_seen_at",
   "holder",
   "role",
+  "courier",
   "members",
 ]
 const MEMBER_KEYS = ["id", "name", "role", "connected", "generation", "last_seen", "self"]
