@@ -41,7 +41,8 @@ export function statusJson(status: ClusterStatus): JsonObject {
     leader_seen_at: secondsOrNull(status.leaderSeenAtMs),
     holder: status.holder,
     role: status.role,
-    courier: status.courier,
+    // Said where it costs something; otherwise there is nothing to say.
+    ...(status.courier === "inline" ? { courier: status.courier } : {}),
     members: status.members.map(memberJson),
   }
 }

@@ -28,7 +28,6 @@ test("a status has the keys of the contract and no other, down to its members", 
     leader_seen_at: 1_000,
     holder: null,
     role: "leader",
-    courier: "process",
     members: [
       {
         id: "z6MkA.1",
@@ -50,6 +49,10 @@ test("a status has the keys of the contract and no other, down to its members", 
       },
     ],
   })
+})
+
+test("a status names the courier only where there is none", () => {
+  expect(statusJson({ ...SETTLED, courier: "inline" })).toMatchObject({ courier: "inline" })
 })
 
 test("a token has the keys of the contract and no other", () => {

@@ -15,7 +15,6 @@ const STATUS_KEYS = [
   "leader_seen_at",
   "holder",
   "role",
-  "courier",
   "members",
 ]
 const MEMBER_KEYS = ["id", "name", "role", "connected", "generation", "last_seen", "self"]
