@@ -16,6 +16,7 @@ import { sendExchange } from "../endpoint/exchange.ts"
 import { rehearseRequest } from "../endpoint/rehearsal.ts"
 import { systemClock } from "../machine/clock.ts"
 import { machineLock } from "../machine/lock.ts"
+import type { AttemptKey } from "../core/refresh/types.ts"
 import type { Journal } from "../ports/journal.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { ConnectionAhead } from "../ports/token-endpoint.ts"
@@ -132,7 +133,7 @@ class Errand {
       // Free before anybody is told: nothing is decided any more, and the next refresh must not find it held.
       place.lock.close()
       await this.#farewell({ type: "answered" })
-      handIn(place.warm)
+      handIn(place.warm, go.key)
     }
     process.exit(0)
   }
@@ -195,14 +196,27 @@ async function keep(
   }
 }
 
-/** Nobody hosts the profile: the record would lie there until somebody opens it, while others wait for it. */
-function handIn({ hostLock, committer }: Warm): void {
+/**
+ * Nobody hosts the profile: the record would lie there until somebody opens it, while others wait for it. A command that
+ * refreshed may have committed it and be gone: then nothing is left to do.
+ */
+function handIn({ committer, hostLock, journal }: Warm, key: AttemptKey): void {
   try {
     const lock = machineLock(hostLock)
     const isNobodyThere = lock.tryAcquire()
     lock.close()
-    if (isNobodyThere && committer.length > 0) startDetached(committer)
+    if (isNobodyThere && committer.length > 0 && isKept(journal, key)) startDetached(committer)
   } catch {
     // The record is kept: whoever opens the profile next commits it.
+  }
+}
+
+/** Through a handle of its own: the one that recorded it may have failed before. */
+function isKept(path: string, key: AttemptKey): boolean {
+  const journal = sqliteJournal(path)
+  try {
+    return journal.read(key).type === "answered"
+  } finally {
+    journal.close()
   }
 }

@@ -7,7 +7,7 @@ import { expect, test, vi } from "vitest"
 import { readCachedToken } from "../../../src/session/cached.ts"
 import { lab } from "../cli/quorate.ts"
 import { type Program, program, type Stage, stage, hostAndGuests } from "../session/programs.ts"
-import { couriersOf } from "./couriers.ts"
+import { couriersOf, running } from "./couriers.ts"
 
 /** A host that is in the middle of its POST. Its caller's wait ends with it. */
 async function midPost(
@@ -45,6 +45,21 @@ test("nobody comes: the answer is committed all the same, for whoever reads the 
     interval: 50,
   })
   expect(at.server.counters()).toMatchObject(ONE_POST)
+})
+
+test("a command that has committed its refresh leaves nothing to do, and no process", async () => {
+  const one = await lab()
+  await one.loggedIn()
+
+  for (let generation = 2; generation <= 4; generation += 1) {
+    expect((await one.json("token", "--force")).value).toMatchObject({ generation })
+    await sleep(150)
+
+    const started = running("session/committer.ts").filter(({ shown }) =>
+      shown.includes(one.profile),
+    )
+    expect(started).toEqual([])
+  }
 })
 
 test("a program that closes in its POST ends at once, and the answer is committed without it", async () => {
