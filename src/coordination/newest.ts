@@ -30,7 +30,8 @@ export class Newest {
   tell(to: readonly MemberId[], loggingIn = false): void {
     const { replica, self, server, transport } = this.#parts
     const { epoch, pair } = replica.state
-    const counts = loggingIn || server.learnt || pair?.by === self
+    // A machine that was started with another clock guesses: a peer that believed it would take a wait for over.
+    const counts = loggingIn || (server.sure && (server.learnt || pair?.by === self))
     const serverMs = counts ? server.nowMs() : null
     const generation = pair?.generation ?? 0
     for (const id of to) transport?.send(id, { type: "newest", epoch, generation, serverMs })

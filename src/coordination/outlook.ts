@@ -83,7 +83,8 @@ export class Outlook {
       demanding: agent.demanding,
       stopped: isStopped(),
       heldUntilMs: heldMs === null ? null : at.wall + heldMs - at.now,
-      mayResend: mayResend(replica.state, self, lastResort, at.wall),
+      // A machine that only guesses the time does not know a window to be open.
+      mayResend: at.sure !== false && mayResend(replica.state, self, lastResort, at.wall),
       reachable: (id) => id === self || peers.isConnected(id),
     }
   }

@@ -26,6 +26,8 @@ interface Saved {
   /** Where the time comes from: the wall clock alone, a peer, or the server itself. */
   readonly source: "wall" | "peer" | "server"
   readonly boot: string | null
+  /** False: a guess after a new start of the machine, and a later run of that start knows no better. */
+  readonly sure: boolean
   /** Server's time at uptime 0. */
   readonly baseMs: number
   /** Wall clock at uptime 0, when this was written. */
@@ -65,7 +67,7 @@ export class ServerClock {
     } else if (saved.boot !== null && saved.boot === clock.bootId()) {
       this.#source = saved.source
       this.#baseMs = saved.baseMs
-      this.#sure = true
+      this.#sure = saved.sure
     } else {
       // Had a machine whose clock is an hour fast to learn that anew, each of its starts would cost an early refresh. But
       // its clock may have been set right meanwhile: whoever knows better is believed.
@@ -149,6 +151,7 @@ export class ServerClock {
     const now: Saved = {
       source: this.#source,
       boot: this.#clock.bootId(),
+      sure: this.#sure,
       baseMs: this.#baseMs,
       wallBaseMs: this.#wallBaseMs(),
     }
@@ -169,7 +172,7 @@ export class ServerClock {
 
 function isAlike(a: Saved, b: Saved): boolean {
   const near = (left: number, right: number): boolean => Math.abs(left - right) < WORTH_MS
-  const same = a.source === b.source && a.boot === b.boot
+  const same = a.source === b.source && a.boot === b.boot && a.sure === b.sure
   return same && near(a.baseMs, b.baseMs) && near(a.wallBaseMs, b.wallBaseMs)
 }
 
@@ -177,13 +180,19 @@ function isAlike(a: Saved, b: Saved): boolean {
 function readSaved(bytes: Uint8Array | null): Saved | null {
   if (bytes === null) return null
   try {
-    const { source, boot, baseMs, wallBaseMs } = JSON.parse(
+    const { source, boot, sure, baseMs, wallBaseMs } = JSON.parse(
       Buffer.from(bytes).toString("utf8"),
     ) as Record<string, unknown>
     if (source !== "wall" && source !== "peer" && source !== "server") return null
     if (boot !== null && typeof boot !== "string") return null
     if (!Number.isFinite(baseMs) || !Number.isFinite(wallBaseMs)) return null
-    return { source, boot, baseMs: Number(baseMs), wallBaseMs: Number(wallBaseMs) }
+    return {
+      source,
+      boot,
+      sure: sure === true,
+      baseMs: Number(baseMs),
+      wallBaseMs: Number(wallBaseMs),
+    }
   } catch {
     return null
   }

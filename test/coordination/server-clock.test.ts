@@ -215,3 +215,20 @@ test.each(["", "{}", "null", '{"source":"guess","boot":null,"baseMs":1,"wallBase
     expect(wrongBy(open())).toBe(0)
   },
 )
+
+test("a guess after a new start of the machine stays one for every later run of that start", () => {
+  const { boot, open, scheduler } = machine(0)
+  const first = open()
+  first.save()
+  const again = boot(scheduler.nowMs)
+  const guessing = again.open()
+  guessing.save()
+
+  const later = again.open()
+  const before = [first.sure, guessing.sure, later.sure]
+  later.adopt(later.nowMs() + HOUR)
+  later.save()
+
+  expect(before).toEqual([true, false, false])
+  expect(again.open().sure).toBe(true)
+})

@@ -42,6 +42,8 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [60, "a grace window judged by a wall clock that was set back"],
   [82, "a restored disk that called its open turn unspent: the token was sent again"],
   [30_115, "a member that looked at its stage again and again at one moment"],
+  [2_994, "a guess of the time that the next run took for knowledge: a last resort at once"],
+  [3_751, "a peer that told what it only guessed of the time: a last resort after seconds"],
   [70_057, "a last resort minutes early, after a boot with a clock that had jumped"],
 ]
 
