@@ -26,12 +26,12 @@ export class Newest {
     this.#parts = parts
   }
 
-  /** @param loggingIn a pair of ours is about to come: its life will count by our clock, whatever that knows. */
+  /** @param loggingIn a pair of ours is about to come: its life will count by our clock, unless that only guesses. */
   tell(to: readonly MemberId[], loggingIn = false): void {
     const { replica, self, server, transport } = this.#parts
     const { epoch, pair } = replica.state
     // A machine that was started with another clock guesses: a peer that believed it would take a wait for over.
-    const counts = loggingIn || (server.sure && (server.learnt || pair?.by === self))
+    const counts = server.sure && (loggingIn || server.learnt || pair?.by === self)
     const serverMs = counts ? server.nowMs() : null
     const generation = pair?.generation ?? 0
     for (const id of to) transport?.send(id, { type: "newest", epoch, generation, serverMs })
