@@ -27,14 +27,17 @@ export interface ConductParts {
   readonly failed: (error: unknown) => void
 }
 
-/** A busy courier is looked at this often, and the agent told of it after this. */
+/** A busy courier is looked at this often at first, and the agent told of it after this. */
 const BUSY_LOOK_MS = 20
 const BUSY_TOLD_MS = 500
+/** It may wait two minutes for its server: then it is looked at less often. */
+const BUSY_LOOK_MS_MAX = 500
 
 export class Conduct {
   readonly #parts: ConductParts
   /** Proposals in flight: name to intention. */
   readonly #intentions = new Map<string, string>()
+  #looking = false
 
   constructor(parts: ConductParts) {
     this.#parts = parts
@@ -81,18 +84,33 @@ export class Conduct {
    * of that run which is still at work is waited for.
    */
   async offerFound(): Promise<void> {
-    const { attempts, clock, decide, replica } = this.#parts
+    const { attempts, decide, replica } = this.#parts
     try {
       const { pair } = replica.state
-      if (pair !== null && !attempts.isQuiet(pair)) {
-        clock.timer(clock.nowMs() + BUSY_LOOK_MS, () => void this.offerFound())
-      }
+      if (pair !== null && !attempts.isQuiet(pair)) this.#lookAgain(BUSY_LOOK_MS)
       const { results, refused } = await attempts.found()
       if (results.length > 0) decide({ type: "kept", results })
       for (const lineage of refused) decide({ type: "refused", lineage })
     } catch (error) {
       this.#parts.failed(error)
     }
+  }
+
+  /** One look is under way at a time, whoever asked for it. */
+  #lookAgain(ms: number): void {
+    if (this.#looking) return
+    this.#looking = true
+    const { attempts, clock, failed, replica } = this.#parts
+    clock.timer(clock.nowMs() + ms, () => {
+      this.#looking = false
+      try {
+        const { pair } = replica.state
+        if (pair === null || attempts.isQuiet(pair)) void this.offerFound()
+        else this.#lookAgain(Math.min(2 * ms, BUSY_LOOK_MS_MAX))
+      } catch (error) {
+        failed(error)
+      }
+    })
   }
 
   /** A run that has just started may hold the pair in its journal and not know it yet: then its word would be a lie. */

@@ -29,8 +29,9 @@ import { GO_TAKEN_MS, type Go, travel, type Trip } from "./trip.ts"
 
 /** Somebody who judges a record holds the lock for a moment. */
 const LOCK_MS = 250
-/** A record that cannot be written is tried again this often. */
+/** A record that cannot be written is tried again after this, then after twice as long, up to a bound. */
 const AGAIN_MS = 250
+const AGAIN_MS_MAX = 5_000
 /** A host that is stopped does not keep the courier. */
 const FAREWELL_MS = 1_000
 
@@ -176,6 +177,7 @@ async function keep(
   { warm, journal }: Place,
   trip: Extract<Trip, { type: "answered" }>,
 ): Promise<boolean> {
+  let waitMs = AGAIN_MS
   for (let open = journal; ;) {
     try {
       trip.record(open)
@@ -183,7 +185,8 @@ async function keep(
     } catch (error) {
       if (error instanceof InvariantError) return false
     }
-    await pause(AGAIN_MS)
+    await pause(waitMs)
+    waitMs = Math.min(2 * waitMs, AGAIN_MS_MAX)
     try {
       open.close()
       // Opening would make a new one in a profile that somebody has removed.
