@@ -370,8 +370,8 @@ class Cluster implements Coordinator {
   // -- the agent -------------------------------------------------------------------------------------------------------
 
   #now(): Instant {
-    const { sure } = this.#server
-    return { now: this.#parts.clock.nowMs(), wall: this.#server.nowMs(), sure }
+    const { knownSinceMs } = this.#server
+    return { now: this.#parts.clock.nowMs(), wall: this.#server.nowMs(), knownSinceMs }
   }
 
   #decide(input: AgentInput): void {
@@ -421,9 +421,13 @@ class Cluster implements Coordinator {
       this.#driver.input({ type: "message", from, message: message.message })
       return
     }
-    if (message.type === "newest" && this.#newest.heard(from, message)) {
-      this.#ahead = null
-      this.#announce()
+    try {
+      if (message.type === "newest" && this.#newest.heard(from, message)) {
+        this.#ahead = null
+        this.#announce()
+      }
+    } catch (error) {
+      return this.#stop(error)
     }
     // Whoever shows a pair proves that its holder received it; the log is not asked here.
     if (message.type === "show" && !this.#replica.verifies(message.result)) return

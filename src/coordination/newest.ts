@@ -37,7 +37,7 @@ export class Newest {
     for (const id of to) transport?.send(id, { type: "newest", epoch, generation, serverMs })
   }
 
-  /** True: the time is another now, and with it the end of the token that this member has. */
+  /** True: the time is another now, and with it the end of the token that this member has. @throws QuorateError kind `store`. */
   heard(from: MemberId, message: Extract<PeerMessage, { type: "newest" }>): boolean {
     const { peers, replica, server, sleep } = this.#parts
     peers.newest(from, message)

@@ -69,8 +69,7 @@ export class Outlook {
 
   /** What the stage is derived from. */
   watched(): Watched {
-    const { agent, driver, isStopped, lastResort, now, peers, replica, self, settledTerm } =
-      this.#parts
+    const { agent, driver, isStopped, lastResort, now, peers, self, settledTerm } = this.#parts
     const { term, quorum } = driver.status
     const at = now()
     const heldMs = agent.heldUntil(at)
@@ -83,8 +82,8 @@ export class Outlook {
       demanding: agent.demanding,
       stopped: isStopped(),
       heldUntilMs: heldMs === null ? null : at.wall + heldMs - at.now,
-      // A machine that only guesses the time does not know a window to be open.
-      mayResend: at.sure !== false && mayResend(replica.state, self, lastResort, at.wall),
+      // As the agent sees it: who cannot compare the turn's date does not know a window to be open.
+      mayResend: mayResend(agent.seen(at), self, lastResort, at.wall),
       reachable: (id) => id === self || peers.isConnected(id),
     }
   }

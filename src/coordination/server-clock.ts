@@ -32,6 +32,8 @@ interface Saved {
   readonly baseMs: number
   /** Wall clock at uptime 0, when this was written. */
   readonly wallBaseMs: number
+  /** The server's time when another base was last taken; null: never. */
+  readonly movedAtMs: number | null
 }
 
 /** A wall clock that moved against the uptime by less was not set: clocks are read one after the other, and are coarse. */
@@ -53,6 +55,7 @@ export class ServerClock {
   #baseMs: number
   #sure = false
   #learntAtMs = -Infinity
+  #movedAtMs: number | null = null
 
   constructor(clock: Clock, storage: Pick<Storage, "readBlob" | "writeBlob">) {
     this.#clock = clock
@@ -60,6 +63,8 @@ export class ServerClock {
     const wallBaseMs = this.#wallBaseMs()
     const saved = readSaved(storage.readBlob("clock"))
     this.#saved = saved
+    // Also over a new start of the machine: what an earlier run dated otherwise lies in the log still.
+    this.#movedAtMs = saved?.movedAtMs ?? null
     if (saved === null) {
       this.#baseMs = wallBaseMs
       // Nothing of an earlier run is waited for, and this one's own times fit each other.
@@ -84,6 +89,15 @@ export class ServerClock {
   /** False since the machine was started anew, until the server or a peer has told the time. */
   get sure(): boolean {
     return this.#sure
+  }
+
+  /**
+   * Since when the server's time is told as it is now, in that time: dates from before may be another clock's. Infinity: only
+   * guessed, see {@link ServerClock.sure}.
+   */
+  get knownSinceMs(): number {
+    if (!this.#sure) return Infinity
+    return this.#movedAtMs ?? -Infinity
   }
 
   /** Epoch ms, whole. */
@@ -116,7 +130,7 @@ export class ServerClock {
   }
 
   /**
-   * Takes the offset from the Date of an exchange that this machine made.
+   * Takes the offset from the Date of an exchange that this machine made. @throws QuorateError kind `store`.
    *
    * @param went when it was begun in this run; null: an earlier run recorded it. Was the wall clock set since, then its
    *   times say nothing, and nothing is learnt.
@@ -129,24 +143,37 @@ export class ServerClock {
     if (went === null ? !this.#steady() : Math.abs(moved) > STEADY_MS) return
     const baseMs = back.wallMs - back.uptimeMs + told.offsetMs
     // Within the uncertainty both are right: a clock that does not move is worth more than one that is right to a second.
-    if (Math.abs(baseMs - this.#baseMs) > told.uncertaintyMs) this.#baseMs = baseMs
+    if (Math.abs(baseMs - this.#baseMs) > told.uncertaintyMs) this.#move(baseMs)
     this.#source = "server"
     this.#sure = true
     this.#learntAtMs = back.uptimeMs
+    this.save()
   }
 
-  /** Takes a peer's word, unless this member knows better. True: it changed something. */
+  /** Takes a peer's word, unless this member knows better. True: it changed something. @throws QuorateError kind `store`. */
   adopt(serverMs: number): boolean {
     const { uptimeMs } = this.read()
     const knows = this.learnt && uptimeMs - this.#learntAtMs < STALE_MS
     this.#sure = true
-    if (knows || Math.abs(serverMs - this.at(uptimeMs)) <= PEER_MS) return false
-    this.#baseMs = serverMs - uptimeMs
-    this.#source = "peer"
-    return true
+    const isNews = !knows && Math.abs(serverMs - this.at(uptimeMs)) > PEER_MS
+    if (isNews) {
+      this.#move(serverMs - uptimeMs)
+      this.#source = "peer"
+    }
+    this.save()
+    return isNews
   }
 
-  /** Writes down what changed, if it is worth it. @throws QuorateError kind `store`. */
+  #move(baseMs: number): void {
+    const isAnother = Math.abs(baseMs - this.#baseMs) > STEADY_MS
+    this.#baseMs = baseMs
+    if (isAnother) this.#movedAtMs = this.nowMs()
+  }
+
+  /**
+   * Writes down what changed, if it is worth it. What was learnt, at once: a run that follows would date this one's doubts by
+   * another clock. @throws QuorateError kind `store`.
+   */
   save(): void {
     const now: Saved = {
       source: this.#source,
@@ -154,6 +181,7 @@ export class ServerClock {
       sure: this.#sure,
       baseMs: this.#baseMs,
       wallBaseMs: this.#wallBaseMs(),
+      movedAtMs: this.#movedAtMs,
     }
     if (this.#saved !== null && isAlike(this.#saved, now)) return
     this.#storage.writeBlob("clock", Buffer.from(JSON.stringify(now), "utf8"))
@@ -173,6 +201,7 @@ export class ServerClock {
 function isAlike(a: Saved, b: Saved): boolean {
   const near = (left: number, right: number): boolean => Math.abs(left - right) < WORTH_MS
   const same = a.source === b.source && a.boot === b.boot && a.sure === b.sure
+  if (a.movedAtMs !== b.movedAtMs) return false
   return same && near(a.baseMs, b.baseMs) && near(a.wallBaseMs, b.wallBaseMs)
 }
 
@@ -180,7 +209,7 @@ function isAlike(a: Saved, b: Saved): boolean {
 function readSaved(bytes: Uint8Array | null): Saved | null {
   if (bytes === null) return null
   try {
-    const { source, boot, sure, baseMs, wallBaseMs } = JSON.parse(
+    const { source, boot, sure, baseMs, wallBaseMs, movedAtMs } = JSON.parse(
       Buffer.from(bytes).toString("utf8"),
     ) as Record<string, unknown>
     if (source !== "wall" && source !== "peer" && source !== "server") return null
@@ -192,6 +221,7 @@ function readSaved(bytes: Uint8Array | null): Saved | null {
       sure: sure === true,
       baseMs: Number(baseMs),
       wallBaseMs: Number(wallBaseMs),
+      movedAtMs: typeof movedAtMs === "number" ? movedAtMs : null,
     }
   } catch {
     return null

@@ -191,19 +191,52 @@ test("a time of the wall clock is worth something as long as the clock was not s
 })
 
 test("from the record of an earlier run the server's clock is learnt unless the wall clock was set since", () => {
-  const { clock, open, scheduler, wrongBy } = machine(HOUR)
-  open().save()
-  const recorded = answer(START + scheduler.nowMs, clock.wallMs())
+  const learnt = [0, 4 * HOUR].map((jump) => {
+    const { clock, open, scheduler } = machine(HOUR)
+    open().save()
+    const recorded = answer(START + scheduler.nowMs, clock.wallMs())
+    scheduler.runFor(60_000)
+    clock.jumpWall(jump)
+    const second = open()
+    second.learn(recorded, null)
+    return second.learnt
+  })
+
+  expect(learnt).toEqual([true, false])
+})
+
+// Found by the simulator, seed 20: the run that followed dated its doubts by the old clock, and sent again at once.
+test.each(["learnt", "told"])(
+  "what was %s of the time is known to a run that follows at once",
+  (how) => {
+    const { clock, open, scheduler, wrongBy } = machine(HOUR)
+    const first = open()
+    first.save()
+    const serverMs = START + scheduler.nowMs
+    if (how === "learnt") first.learn(answer(serverMs, clock.wallMs()), first.read())
+    else first.adopt(serverMs)
+
+    expect(Math.abs(wrongBy(open()))).toBeLessThanOrEqual(600)
+    expect(open().knownSinceMs).toBe(first.knownSinceMs)
+  },
+)
+
+test("the time is known since it was last told otherwise, and not at all while it is guessed", () => {
+  const { boot, open, scheduler } = machine(0)
+  const first = open()
+  expect(first.knownSinceMs).toBe(-Infinity)
+  first.adopt(first.nowMs() + 1_000)
+  expect(first.knownSinceMs).toBe(-Infinity)
+  first.adopt(first.nowMs() + HOUR)
+  expect(first.knownSinceMs).toBe(first.nowMs())
   scheduler.runFor(60_000)
+  expect(open().knownSinceMs).toBe(first.nowMs() - 60_000)
 
-  const second = open()
-  second.learn(recorded, null)
-  expect(Math.abs(wrongBy(second))).toBeLessThanOrEqual(600)
-
-  clock.jumpWall(4 * HOUR)
-  const third = open()
-  third.learn(recorded, null)
-  expect(third.learnt).toBe(false)
+  const again = boot(scheduler.nowMs - 5_000).open()
+  expect(again.knownSinceMs).toBe(Infinity)
+  // The log still holds what an earlier run of the machine dated otherwise.
+  again.adopt(again.nowMs())
+  expect(again.knownSinceMs).toBe(first.nowMs() - 60_000)
 })
 
 test.each(["", "{}", "null", '{"source":"guess","boot":null,"baseMs":1,"wallBaseMs":1}', "\u0000"])(

@@ -111,6 +111,11 @@ export class Agent {
     return this.#waits.heldUntil(this.#state, at)
   }
 
+  /** The log's state, with the dates of the open turn as far as they can be compared with this member's time. */
+  seen(at: Instant): ClusterState {
+    return { ...this.#state, turn: this.#waits.turn(this.#state, at) }
+  }
+
   step(input: AgentInput, at: Instant): readonly AgentEffect[] {
     this.#effects = []
     this.#take(input, at)

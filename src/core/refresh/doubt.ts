@@ -117,6 +117,6 @@ export function mayResend(
  * Before this nobody takes a turn for the head, epoch ms. A token that was sent twice may have a request of its own still on
  * the way: it would come as a replay of the head's parent and revoke the family that the next pair lives in.
  */
-export function quietUntilMs({ resentAtMs }: ClusterState): number {
+export function quietUntilMs({ resentAtMs }: Pick<ClusterState, "resentAtMs">): number {
   return resentAtMs === null ? -Infinity : resentAtMs + REQUEST_LIFE_MS
 }

@@ -182,8 +182,11 @@ export type ReportEntry = Extract<LogEntry, { type: "report" }>
 export interface Instant {
   readonly now: number
   readonly wall: number
-  /** False: the machine was started anew, and nothing has told it the time but a clock that anybody may have set. */
-  readonly sure?: boolean | undefined
+  /**
+   * Since when, by `wall`, the time is told as it is now: an earlier date may be another clock's. Infinity: the machine was
+   * started anew, and nothing has told it the time but a clock that anybody may have set. @defaultValue -Infinity
+   */
+  readonly knownSinceMs?: number | undefined
 }
 
 /** What every member derives from the log, and what a snapshot holds. */

@@ -9,7 +9,7 @@
 import type { Random } from "../base/random.ts"
 import { RETRY_DELAY_MS_MAX } from "../oauth/retry-after.ts"
 import { backoffMs } from "./backoff.ts"
-import { quietUntilMs, replaceableAtMs, REQUEST_LIFE_MS } from "./doubt.ts"
+import { quietUntilMs, replaceableAtMs } from "./doubt.ts"
 import type { ClusterState, Instant, Turn } from "./types.ts"
 
 /** How long a server's Retry-After holds a machine that cannot tell the time. */
@@ -71,29 +71,27 @@ export class Waits {
     if (retry === null) return -Infinity
     const { failureMs } = this.#heard
     // Nobody knows how much of the server's wait is over: a minute is what most of them ask for.
-    if (at.sure === false) return failureMs + UNSURE_RETRY_MS
+    if (at.knownSinceMs === Infinity) return failureMs + UNSURE_RETRY_MS
     return Math.min(at.now + (retry.notBeforeMs - at.wall), failureMs + RETRY_DELAY_MS_MAX)
   }
 
   /** A machine that was started with its clock set forward would send while the earlier request is on its way. */
   #bySends(state: ClusterState, at: Instant): number {
     if (state.resentAtMs === null) return -Infinity
-    const byHearing = this.#heard.headMs + REQUEST_LIFE_MS
-    if (at.sure === false) return byHearing
-    return Math.min(at.now + (quietUntilMs(state) - at.wall), byHearing)
+    const resentAtMs = dated(state.resentAtMs, this.#heard.headMs, at)
+    return at.now + (quietUntilMs({ resentAtMs }) - at.wall)
   }
 
   /** The open turn, with no doubt about it that began after this member heard of it. */
   turn({ turn }: ClusterState, at: Instant): Turn | null {
     if (turn === null || turn.doubt === null) return turn
-    const latest = at.wall - (at.now - this.#heard.doubtMs)
+    const { doubtMs } = this.#heard
     const { sinceMs, sentAtMs } = turn.doubt
-    if (at.sure === false)
-      return { ...turn, doubt: { ...turn.doubt, sinceMs: latest, sentAtMs: null } }
+    const isKnown = sentAtMs !== null && sentAtMs >= (at.knownSinceMs ?? -Infinity)
     const doubt = {
       ...turn.doubt,
-      sinceMs: Math.min(sinceMs, latest),
-      sentAtMs: sentAtMs === null ? null : Math.min(sentAtMs, latest),
+      sinceMs: dated(sinceMs, doubtMs, at),
+      sentAtMs: isKnown ? dated(sentAtMs, doubtMs, at) : null,
     }
     return { ...turn, doubt }
   }
@@ -104,4 +102,13 @@ export class Waits {
     const fromMs = replaceableAtMs({ ...state, turn: this.turn(state, at) }, openSinceMs)
     return fromMs === null ? Infinity : at.now + (fromMs - at.wall)
   }
+}
+
+/**
+ * When that was of which the log says `ms`, at the latest: no later than it was heard of, and no earlier than the time is told
+ * as it is now. Counter-example: a doubt is a second old, a login's time is taken over that is three minutes ahead, and the
+ * wait of two and a half is over.
+ */
+function dated(ms: number, heardMs: number, at: Instant): number {
+  return Math.min(Math.max(ms, at.knownSinceMs ?? -Infinity), at.wall - (at.now - heardMs))
 }

@@ -83,14 +83,21 @@ describe("a pair whose parent was sent twice waits", () => {
 
   test("as long since it was heard of where a new start left the clock unsure", () => {
     const twice = state(LOGIN, result(2, { resent: true, issuedAtMs: WALL - 50_000 }))
-    const unsure = { ...at(200), sure: false }
+    const unsure = { ...at(200), knownSinceMs: Infinity }
 
     expect(heard([100, twice]).heldUntil(twice, unsure)).toBe(100 + REQUEST_LIFE_MS)
-    expect(heard([100, twice]).heldUntil(twice, { ...unsure, sure: true })).toBe(
+    expect(heard([100, twice]).heldUntil(twice, { ...unsure, knownSinceMs: WALL - 50_000 })).toBe(
       REQUEST_LIFE_MS - 50_000,
     )
     expect(heard().heldUntil(state(LOGIN), unsure)).toBeNull()
     expect(heard().heldUntil({ ...state(LOGIN), pair: null }, unsure)).toBeNull()
+  })
+
+  test("until none can be since the time was told as it is now", () => {
+    const twice = state(LOGIN, result(2, { resent: true, issuedAtMs: WALL - 50_000 }))
+    const moved = { ...at(200), knownSinceMs: WALL - 20_000 }
+
+    expect(heard([100, twice]).heldUntil(twice, moved)).toBe(REQUEST_LIFE_MS - 20_000)
   })
 
   test("and no other pair does, nor a cluster without a login", () => {
@@ -134,9 +141,25 @@ describe("a doubt", () => {
   test("counts from when it was heard of where a new start left the clock unsure, and has no window", () => {
     const past = told(WALL - 9_000, WALL - 10_000)
 
-    expect(heard([100, past]).turn(past, { ...at(500), sure: false })?.doubt).toEqual({
+    expect(heard([100, past]).turn(past, { ...at(500), knownSinceMs: Infinity })?.doubt).toEqual({
       ...past.turn?.doubt,
       sinceMs: WALL + 100,
+      sentAtMs: null,
+    })
+  })
+
+  test("from before the time was told as it is now counts from that moment, and has no window", () => {
+    const past = told(WALL - 9_000, WALL - 10_000)
+    const moved = { ...at(60_000), knownSinceMs: WALL + 40 }
+
+    expect(heard([100, past]).turn(past, moved)?.doubt).toEqual({
+      ...past.turn?.doubt,
+      sinceMs: WALL + 40,
+      sentAtMs: null,
+    })
+    expect(heard([20, past]).turn(past, moved)?.doubt?.sinceMs).toBe(WALL + 20)
+    expect(heard([100, past]).turn(past, { ...moved, knownSinceMs: WALL - 9_500 })?.doubt).toEqual({
+      ...past.turn?.doubt,
       sentAtMs: null,
     })
   })
@@ -200,7 +223,7 @@ describe("an open turn may be replaced", () => {
 
 // Found by the simulator, seeds 5098 and 90: after a boot the wall clock was believed, and every wait was over.
 describe("a machine that was started anew and cannot tell the time", () => {
-  const unsure = (ms: number): Instant => ({ now: ms, wall: 1e12, sure: false })
+  const unsure = (ms: number): Instant => ({ now: ms, wall: 1e12, knownSinceMs: Infinity })
   const resent = { ...state(LOGIN), resentAtMs: 0 }
 
   test("waits out the life of an earlier request from when it heard of the pair", () => {
