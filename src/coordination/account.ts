@@ -68,6 +68,7 @@ export class Account {
       throw new QuorateError("USAGE", "usage", "the token response has no refresh_token")
     }
     await this.#submissions.until(() => this.#replica.state.keys.length > 0)
+    if (this.#replica.state.removed.includes(this.#parts.self)) throw removed()
     const epoch = this.#replica.state.epoch + 1
     const pair = sealPair(
       this.#replica.state.clusterId,
@@ -85,6 +86,7 @@ export class Account {
       },
     )
     const verdict = await this.#submissions.submit({ type: "login", pair })
+    if (verdict.type === "ignored" && verdict.refusal === "not-a-member") throw removed()
     const token = this.#replica.token
     if (verdict.type === "ignored" || token === null || token.epoch !== epoch) {
       throw new QuorateError("TIMEOUT", "retryable", "another login came first; it is in use now", {
@@ -146,6 +148,14 @@ export class Account {
       hint: "bring it back, or say that it is gone for good (--holder-is-gone)",
     })
   }
+}
+
+/** Its grant stays unused: no member would take its pair. */
+function removed(): QuorateError {
+  const message = "this member was removed from its cluster: a login here is for nobody"
+  return new QuorateError("NOT_A_MEMBER", "refused", message, {
+    hint: "log in on a member, or use a profile of its own",
+  })
 }
 
 /** A turn was taken while the removal was on its way. */

@@ -87,7 +87,7 @@ export interface Coordinator {
    * @throws QuorateError `NO_QUORUM` (retryable), `PROVIDER_MISMATCH` (usage).
    */
   configure(settings: ProviderSettings, clientSecret: string | null): Promise<void>
-  /** Commits a new login as the next epoch. @throws QuorateError `NO_QUORUM` or `TIMEOUT`. */
+  /** Commits a new login as the next epoch. @throws QuorateError `NO_QUORUM`, `TIMEOUT`, or `NOT_A_MEMBER` (refused): it was removed. */
   login(login: LoginTokens): Promise<CurrentToken>
   /** Ends the epoch on every member; without a quorum here at once, and elsewhere when there is one. */
   logout(): Promise<void>

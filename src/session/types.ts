@@ -63,7 +63,7 @@ export interface Session {
    * Gives the cluster a login made elsewhere.
    *
    * @param issuedAtMs when the response was received, epoch ms; lifetimes count from here.
-   * @throws QuorateError `NO_QUORUM`, `PROVIDER_MISMATCH`, `USAGE` without a refresh token.
+   * @throws QuorateError `NO_QUORUM`, `PROVIDER_MISMATCH`, `NOT_A_MEMBER` once removed, `USAGE` without a refresh token.
    */
   login(tokens: TokenResponse, issuedAtMs: number): Promise<Token>
   /** Ends the login on every member; without a quorum here at once, and elsewhere as soon as there is one. */

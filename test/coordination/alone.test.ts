@@ -273,6 +273,23 @@ describe("a person", () => {
     expect(other?.status().holder).toBeNull()
   })
 
+  test("and who was removed is told so at a login, before anything is proposed", async () => {
+    const cluster = await Cluster.loggedIn()
+    const { id } = cluster.member(2)
+    await cluster.finish(cluster.at(0).remove(id, false))
+    const isOut = (): boolean =>
+      cluster
+        .at(2)
+        .status()
+        .members.every((one) => one.id !== id)
+    await cluster.until("it knows", isOut)
+    const { epoch } = cluster.status(0)
+
+    await expect(cluster.login(2)).rejects.toMatchObject({ code: "NOT_A_MEMBER", kind: "refused" })
+    await cluster.runFor(1_000)
+    expect(cluster.status(0).epoch).toBe(epoch)
+  })
+
   test("who logs out without a quorum is logged out here at once, also after a restart, and everywhere later", async () => {
     const cluster = await abandoned({})
     await cluster.runFor(10_000)
