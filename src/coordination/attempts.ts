@@ -285,7 +285,7 @@ export class Attempts {
     const { cause } = outcome
     if (outcome.type !== "retry-later") return ended({ type: endOf(outcome), cause })
     if (outcome.maybeSpent) return ended({ type: "in-doubt", cause })
-    return ended({ type: "retry-later", cause, notBeforeMs: atMs + outcome.delayMs })
+    return ended({ type: "retry-later", cause, ...later(outcome, atMs) })
   }
 
   /** Nothing of ours is on its way with this token: what we received of it is offered as a pair. */
@@ -367,7 +367,7 @@ export class Attempts {
       case "retry-later":
         return outcome.maybeSpent
           ? this.#doubt(cause, sent)
-          : { type: "retry-later", cause, notBeforeMs: atMs + outcome.delayMs }
+          : { type: "retry-later", cause, ...later(outcome, atMs) }
       case "rejected":
         return { type: "rejected", cause, atMs }
       case "in-doubt":
@@ -471,4 +471,8 @@ function endOf(
   outcome: Exclude<Outcome, { type: "granted" | "retry-later" }>,
 ): Exclude<AloneEnd["type"], "retry-later"> {
   return outcome.type === "unspent" ? "unsent" : outcome.type
+}
+
+function later({ delayMs }: { readonly delayMs: number }, atMs: number) {
+  return { notBeforeMs: atMs + delayMs, delayMs }
 }

@@ -5,6 +5,7 @@
 
 import { z } from "zod"
 import { replayPolicyProblem } from "../core/oauth/policy.ts"
+import { RETRY_DELAY_MS_MAX } from "../core/oauth/retry-after.ts"
 import type { ProviderSettings, ReplayPolicy } from "../core/oauth/types.ts"
 import { KEY_SETS_MAX, REMOVED_MAX } from "../core/refresh/fold.ts"
 import type {
@@ -97,10 +98,17 @@ const keys: z.ZodType<KeySet> = z.strictObject({
 })
 
 const spent = z.boolean()
+/** No server silences a cluster for longer. */
+const retryDelay = z.int().min(0).max(RETRY_DELAY_MS_MAX)
 const report = everyTypeOf<Report>()(
   z.discriminatedUnion("type", [
     z.strictObject({ type: z.literal("unspent"), cause }),
-    z.strictObject({ type: z.literal("retry-later"), cause, notBeforeMs: millis }),
+    z.strictObject({
+      type: z.literal("retry-later"),
+      cause,
+      notBeforeMs: millis,
+      delayMs: retryDelay,
+    }),
     z.strictObject({
       type: z.literal("in-doubt"),
       cause,
@@ -178,7 +186,7 @@ const state: z.ZodType<ClusterState> = z.strictObject({
   proof: z.strictObject({ turn: count.nullable(), signature }).nullable(),
   turn: turn.nullable(),
   dead: z.strictObject({ epoch: count, generation: count, cause, atMs: millis }).nullable(),
-  retry: z.strictObject({ notBeforeMs: millis, cause }).nullable(),
+  retry: z.strictObject({ notBeforeMs: millis, delayMs: retryDelay, cause }).nullable(),
   misconfigured: z.strictObject({ cause, atMs: millis }).nullable(),
   refused: z
     .strictObject({ cause, atMs: millis, suspects: z.array(id).max(MEMBERS_MAX * 4) })

@@ -21,7 +21,7 @@ import {
 } from "./schemas.ts"
 
 /** Version of everything in this file and in entries.ts; peers of another one are turned away. */
-export const WIRE_VERSION = 2
+export const WIRE_VERSION = 3
 /** Most entries in one append: more than a leader sends, whose batches are bounded in bytes, 64 or more per entry. */
 export const APPEND_ENTRIES_MAX = 4_096
 

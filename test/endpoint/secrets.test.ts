@@ -120,7 +120,7 @@ function reported(outcome: Exclude<Outcome, { type: "granted" }>): Uint8Array {
     outcome.type === "unspent"
       ? { type: "unspent", cause }
       : outcome.type === "retry-later"
-        ? { type: "retry-later", cause, notBeforeMs: outcome.delayMs }
+        ? { type: "retry-later", cause, notBeforeMs: outcome.delayMs, delayMs: outcome.delayMs }
         : outcome.type === "in-doubt"
           ? { type: "in-doubt", ...at, spent: outcome.spent, sentAtMs: 1, sends: 1 }
           : { type: outcome.type, ...at }

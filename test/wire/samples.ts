@@ -114,7 +114,12 @@ export const ENTRIES: readonly LogEntry[] = [
   },
   { type: "result", pair: PAIR, turn: 12, signature: new Uint8Array(64).fill(7) },
   report({ type: "unspent", cause: "ECONNREFUSED" }),
-  report({ type: "retry-later", cause: "http_429", notBeforeMs: 1_800_000_000_000 }),
+  report({
+    type: "retry-later",
+    cause: "http_429",
+    notBeforeMs: 1_800_000_000_000,
+    delayMs: 30_000,
+  }),
   report({
     type: "in-doubt",
     cause: "ECONNRESET",
@@ -150,7 +155,7 @@ export const STATE: ClusterState = {
     doubt: { cause: "ECONNRESET", spent: true, sinceMs: 5, sentAtMs: 4, sends: 2 },
   },
   dead: { epoch: 1, generation: 2, cause: "invalid_grant", atMs: 5 },
-  retry: { notBeforeMs: 9, cause: "http_503" },
+  retry: { notBeforeMs: 9, delayMs: 9, cause: "http_503" },
   misconfigured: { cause: "invalid_client", atMs: 3 },
   refused: { cause: "invalid_grant", atMs: 4, suspects: ["b.0"] },
   spenders: ["b.0"],

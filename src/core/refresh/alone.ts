@@ -8,7 +8,7 @@ import type { Random } from "../base/random.ts"
 import type { CauseCode, ReplayPolicy } from "../oauth/types.ts"
 import { backoffMs } from "./backoff.ts"
 import { expiresAtMs } from "./status.ts"
-import type { Instant, Lineage, Pair } from "./types.ts"
+import type { Instant, Lineage, Pair, Report } from "./types.ts"
 
 /**
  * proof: alone only where it is safe. eager: also where it may cost the login, once per token, as a person would accept
@@ -22,7 +22,7 @@ export type AloneEnd =
       readonly type: "unsent" | "in-doubt" | "misconfigured" | "rejected"
       readonly cause: CauseCode
     }
-  | { readonly type: "retry-later"; readonly cause: CauseCode; readonly notBeforeMs: number }
+  | Extract<Report, { type: "retry-later" }>
 
 export type AloneStep =
   /** Ask every member that can be reached. */
@@ -56,7 +56,8 @@ export class Alone {
   #spending = false
   #failures = 0
   #holdUntilMs = -Infinity
-  #notBeforeWall = -Infinity
+  /** What the server asked for: until when by its time, and by the pacing clock at the latest. */
+  #retry = { notBeforeMs: -Infinity, latestMs: -Infinity }
   #misconfigured = false
   /** Tokens that the server refused: they are not sent here again. */
   readonly #refused = new Set<Lineage>()
@@ -82,7 +83,9 @@ export class Alone {
 
   /** When the next attempt may begin, on the pacing clock; null: nothing holds it back. */
   heldUntil(at: Instant): number | null {
-    const until = Math.max(this.#holdUntilMs, at.now + (this.#notBeforeWall - at.wall))
+    const { notBeforeMs, latestMs } = this.#retry
+    const byServer = Math.min(at.now + (notBeforeMs - at.wall), latestMs)
+    const until = Math.max(this.#holdUntilMs, byServer)
     return until > at.now ? until : null
   }
 
@@ -129,7 +132,9 @@ export class Alone {
     this.#holdUntilMs = at.now + backoffMs(this.#failures, this.#random)
     if (end.type === "rejected") this.#refused.add(lineage)
     if (end.type === "misconfigured") this.#misconfigured = true
-    if (end.type === "retry-later") this.#notBeforeWall = end.notBeforeMs
+    if (end.type === "retry-later") {
+      this.#retry = { notBeforeMs: end.notBeforeMs, latestMs: at.now + end.delayMs }
+    }
     // Nothing left: what the option accepted has not happened yet.
     if (end.type === "unsent") this.#gambled.delete(lineage)
   }

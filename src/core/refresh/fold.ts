@@ -255,7 +255,7 @@ function report(state: ClusterState, turn: Turn, told: Report): ClusterState | R
     case "unspent":
       return closed
     case "retry-later":
-      return { ...closed, retry: { notBeforeMs: told.notBeforeMs, cause } }
+      return { ...closed, retry: { notBeforeMs: told.notBeforeMs, delayMs: told.delayMs, cause } }
     case "misconfigured":
       return { ...closed, misconfigured: { cause, atMs: told.atMs } }
     case "in-doubt":

@@ -115,7 +115,13 @@ export interface KeySet {
 /** How a turn ended without a pair; reported by its holder alone. */
 export type Report =
   | { readonly type: "unspent"; readonly cause: CauseCode }
-  | { readonly type: "retry-later"; readonly cause: CauseCode; readonly notBeforeMs: number }
+  | {
+      readonly type: "retry-later"
+      readonly cause: CauseCode
+      readonly notBeforeMs: number
+      /** From its answer until then. A date is by its writer's clock; a span is right by every clock. */
+      readonly delayMs: number
+    }
   | {
       readonly type: "in-doubt"
       readonly cause: CauseCode
@@ -210,8 +216,12 @@ export interface ClusterState {
     readonly cause: CauseCode
     readonly atMs: number
   } | null
-  /** Nobody asks the server before this wall-clock time. */
-  readonly retry: { readonly notBeforeMs: number; readonly cause: CauseCode } | null
+  /** Nobody asks the server before this wall-clock time, nor waits for longer than this since it was heard of. */
+  readonly retry: {
+    readonly notBeforeMs: number
+    readonly delayMs: number
+    readonly cause: CauseCode
+  } | null
   /** The server refuses the client; cleared by new provider settings, a login, or a person's `force`. */
   readonly misconfigured: { readonly cause: CauseCode; readonly atMs: number } | null
   /**

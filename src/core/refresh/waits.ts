@@ -7,13 +7,9 @@
  */
 
 import type { Random } from "../base/random.ts"
-import { RETRY_DELAY_MS_MAX } from "../oauth/retry-after.ts"
 import { backoffMs } from "./backoff.ts"
 import { quietUntilMs, replaceableAtMs } from "./doubt.ts"
 import type { ClusterState, Instant, Turn } from "./types.ts"
-
-/** How long a server's Retry-After holds a machine that cannot tell the time. */
-const UNSURE_RETRY_MS = 60_000
 
 /** When this member heard of each, on the pacing clock. */
 interface Heard {
@@ -69,10 +65,9 @@ export class Waits {
 
   #byServer({ retry }: ClusterState, at: Instant): number {
     if (retry === null) return -Infinity
-    const { failureMs } = this.#heard
-    // Nobody knows how much of the server's wait is over: a minute is what most of them ask for.
-    if (at.knownSinceMs === Infinity) return failureMs + UNSURE_RETRY_MS
-    return Math.min(at.now + (retry.notBeforeMs - at.wall), failureMs + RETRY_DELAY_MS_MAX)
+    const { notBeforeMs, delayMs } = retry
+    const toldMs = dated(notBeforeMs - delayMs, this.#heard.failureMs, at)
+    return at.now + (toldMs + delayMs - at.wall)
   }
 
   /** A machine that was started with its clock set forward would send while the earlier request is on its way. */

@@ -165,10 +165,13 @@ describe("a member that hears no leader and needs a pair", () => {
   })
 
   test("is held by whichever lasts longer, the log's Retry-After or its own", () => {
-    const bench = alone({ ...MULTI, retry: { notBeforeMs: WALL + 9_000, cause: "http_429" } })
+    const bench = alone({
+      ...MULTI,
+      retry: { notBeforeMs: WALL + 9_000, delayMs: 9_000, cause: "http_429" },
+    })
     const at = { now: 4_000, wall: WALL + 4_000 }
     const held = (notBeforeMs: number): number | null => {
-      const end = { type: "retry-later", cause: "http_429", notBeforeMs } as const
+      const end = { type: "retry-later", cause: "http_429", notBeforeMs, delayMs: 60_000 } as const
       bench.step({ type: "alone", lineage: "1.1", end, result: null })
       return bench.agent.heldUntil(at)
     }

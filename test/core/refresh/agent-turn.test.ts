@@ -236,7 +236,12 @@ describe("a person's consent", () => {
   })
 
   test("takes a turn although a wait of the log is not over", () => {
-    const told = { type: "retry-later", cause: "http_429", notBeforeMs: WALL + 90_000 } as const
+    const told = {
+      type: "retry-later",
+      cause: "http_429",
+      notBeforeMs: WALL + 90_000,
+      delayMs: 90_000,
+    } as const
     const bench = new Bench("b", state(KEYS, LOGIN, turn("c"), report(3, told, "c")))
 
     expect(bench.demand()).toEqual([])

@@ -200,7 +200,12 @@ describe("an offer", () => {
   test("is not taken up while something holds the next attempt back", () => {
     const bench = new Bench("b", LOGGED_IN)
     bench.commit(turn("c"))
-    const told = { type: "retry-later", cause: "http_429", notBeforeMs: WALL + 30_000 } as const
+    const told = {
+      type: "retry-later",
+      cause: "http_429",
+      notBeforeMs: WALL + 30_000,
+      delayMs: 30_000,
+    } as const
     bench.commit(report(bench.open, told, "c"))
 
     expect(bench.step({ type: "message", from: "a", message: offer })).toEqual([])
@@ -352,7 +357,12 @@ describe("pauses", () => {
   test("the server's Retry-After holds every member, by the wall clock", () => {
     const bench = new Bench("a", LOGGED_IN)
     bench.commit(turn("b"))
-    const told = { type: "retry-later", cause: "http_429", notBeforeMs: WALL + 30_000 } as const
+    const told = {
+      type: "retry-later",
+      cause: "http_429",
+      notBeforeMs: WALL + 30_000,
+      delayMs: 30_000,
+    } as const
     bench.commit(report(bench.open, told, "b"))
 
     expect(bench.demand()).toEqual([])

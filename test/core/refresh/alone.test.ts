@@ -184,7 +184,11 @@ describe("with consent", () => {
 
     const told = alone()
     const notBeforeMs = at(90_000).wall
-    told.ended(PAIR.lineage, { type: "retry-later", cause: "http_429", notBeforeMs }, at(4_000))
+    told.ended(
+      PAIR.lineage,
+      { type: "retry-later", cause: "http_429", notBeforeMs, delayMs: 90_000 },
+      at(4_000),
+    )
     told.allow()
     expect(spends(told, STRICT, 89_999)).toBe(false)
     expect(spends(told, STRICT, 90_000)).toBe(true)
@@ -261,12 +265,18 @@ describe("a server that says no", () => {
   test("for a while is not asked before, by its own time; also if a leader was heard meanwhile", () => {
     const mine = alone()
     const notBeforeMs = at(90_000).wall
-    mine.ended(PAIR.lineage, { type: "retry-later", cause: "http_429", notBeforeMs }, at(0))
+    mine.ended(
+      PAIR.lineage,
+      { type: "retry-later", cause: "http_429", notBeforeMs, delayMs: 90_000 },
+      at(0),
+    )
     mine.heard(true, at(10_000))
     mine.heard(false, at(20_000))
 
     expect(mine.heldUntil(at(50_000))).toBe(90_000)
     expect(mine.heldUntil({ now: 0, wall: notBeforeMs - 1_000 })).toBe(1_000)
+    // The clock was set back by four hours meanwhile: the server asked for a minute and a half.
+    expect(mine.heldUntil({ now: 50_000, wall: notBeforeMs - 4 * 3_600_000 })).toBe(90_000)
     expect(spends(mine, urgent(MULTI), 89_999)).toBe(false)
     expect(spends(mine, urgent(MULTI), 90_000)).toBe(true)
   })

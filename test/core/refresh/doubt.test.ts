@@ -143,7 +143,7 @@ describe("in the log", () => {
 
   test("a doubt is not ended by a second send that did not leave", () => {
     expect(refusal(before, report(2, UNSPENT))).toBe("not-allowed")
-    const later = { type: "retry-later", cause: "http_429", notBeforeMs: 9 } as const
+    const later = { type: "retry-later", cause: "http_429", notBeforeMs: 9, delayMs: 9 } as const
     expect(refusal(before, report(2, later))).toBe("not-allowed")
   })
 

@@ -166,7 +166,7 @@ describe("turns", () => {
     const waiting = state(
       LOGIN,
       turn(),
-      report(2, { type: "retry-later", cause: "http_429", notBeforeMs: 9 }),
+      report(2, { type: "retry-later", cause: "http_429", notBeforeMs: 9, delayMs: 9 }),
       turn("a", 1, null, false, 9),
     )
     const fixed = state(
@@ -241,7 +241,7 @@ describe("reports", () => {
   })
 
   test("a turn that was asked for before the server was known to be busy is refused", () => {
-    const told = { type: "retry-later", cause: "http_429", notBeforeMs: 77 } as const
+    const told = { type: "retry-later", cause: "http_429", notBeforeMs: 77, delayMs: 7 } as const
     const busy = [LOGIN, turn(), report(2, told)]
 
     expect(refusal(state(...busy), turn("c"))).toBe("too-early")
@@ -251,12 +251,12 @@ describe("reports", () => {
   })
 
   test("retry-later gives the whole cluster one time", () => {
-    const told = { type: "retry-later", cause: "http_429", notBeforeMs: 77 } as const
+    const told = { type: "retry-later", cause: "http_429", notBeforeMs: 77, delayMs: 7 } as const
 
     expect(state(LOGIN, turn(), report(2, told))).toMatchObject({
       turn: null,
       failures: 1,
-      retry: { notBeforeMs: 77, cause: "http_429" },
+      retry: { notBeforeMs: 77, delayMs: 7, cause: "http_429" },
     })
   })
 

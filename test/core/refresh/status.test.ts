@@ -281,7 +281,9 @@ describe("whatever happens", () => {
   const cause = fc.constantFrom("ECONNREFUSED", "http_429", "http_503", "TIMEOUT", "http_409")
   const transient = fc.oneof(
     cause.map((code) => ({ type: "unspent", cause: code }) as const),
-    cause.map((code) => ({ type: "retry-later", cause: code, notBeforeMs: ENDS }) as const),
+    cause.map(
+      (code) => ({ type: "retry-later", cause: code, notBeforeMs: ENDS, delayMs: 60_000 }) as const,
+    ),
     fc.constant(MISCONFIGURED),
   )
   const view: fc.Arbitrary<Partial<StageView>> = fc.record({
