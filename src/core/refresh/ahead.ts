@@ -8,7 +8,8 @@ import type { ClusterState, Epoch, Generation, Pair, PeerMessage, ResultEntry } 
 
 export class Ahead {
   #inUse: ResultEntry | null = null
-  #shown: ResultEntry | null = null
+  /** The one that the pair in use may hang on, and the newest. */
+  #shown: readonly ResultEntry[] = []
 
   /** Null: the head is the newest. */
   get pair(): Pair | null {
@@ -17,20 +18,22 @@ export class Ahead {
 
   /** A peer's pair, with a signature that was checked. Only for whoever hears no leader: nothing says that the log has it. */
   show(result: ResultEntry, head: Pair | null): void {
-    if (isNewer(result.pair, this.#shown?.pair ?? head)) this.#shown = result
+    if (!isNewer(result.pair, this.#shown.at(-1)?.pair ?? head)) return
+    this.#shown = [...this.#shown.slice(0, 1), result]
   }
 
   /** `alone`: no leader has been heard for long enough. A pair in use stays so until the log has it or goes another way. */
   update(head: Pair | null, chain: Chain, alone: boolean): void {
-    if (this.#shown !== null && !isNewer(this.#shown.pair, head)) this.#shown = null
+    this.#shown = this.#shown.filter(({ pair }) => isNewer(pair, head))
     const own = chain.line(head)
     // What came of a shown pair hangs on that one: without it the pair would be spent again, since it stayed the newest.
-    const shown = this.#shown === null ? [] : [this.#shown, ...chain.line(this.#shown.pair)]
+    const shown = this.#shown.flatMap((one) => [one, ...chain.line(one.pair)])
     const inUse = this.#inUse
     if (alone) {
       const last = shown.at(-1)
       const tail = own.at(-1) ?? null
       this.#inUse = last !== undefined && isNewer(last.pair, tail?.pair ?? head) ? last : tail
+      this.#shown = this.#shown.slice(-1)
     } else if (inUse !== null && ![...own, ...shown].some(({ pair }) => isSame(pair, inUse.pair))) {
       // Not sooner: the leader that is heard again may not have told this member's log of the pair yet.
       this.#inUse = null

@@ -124,6 +124,23 @@ describe("a pair that a peer showed", () => {
     expect(ahead.pair?.lineage).toBe("1.2")
   })
 
+  // Found by the simulator, seed 3741: it fell back to the head, whose token is spent.
+  test("stays in use while a newer one is shown to a receiver that is not alone yet", () => {
+    const ahead = new Ahead()
+    ahead.show(link(2), HEAD)
+    ahead.update(HEAD, NONE, true)
+    for (const generation of [3, 4]) {
+      ahead.show(link(generation), HEAD)
+      ahead.update(HEAD, NONE, false)
+      expect(ahead.pair?.generation).toBe(2)
+    }
+
+    ahead.update(HEAD, NONE, true)
+    expect(ahead.pair?.generation).toBe(4)
+    ahead.update(pair(4), NONE, false)
+    expect(ahead.pair).toBeNull()
+  })
+
   test("gives way to a newer one, and to no older one", () => {
     const ahead = new Ahead()
     for (const generation of [2, 4, 3]) ahead.show(link(generation), HEAD)
