@@ -241,7 +241,9 @@ class Cluster implements Coordinator {
 
   takeOver(preview: boolean): Promise<TakeOverPreview> {
     const { quorum } = this.#driver.status
-    const told = previewTakeOver(this.#replica.state, this.#parts.self, quorum)
+    const told: TakeOverPreview = this.#account.hasLeft()
+      ? { type: "hopeless" }
+      : previewTakeOver(this.#replica.state, this.#parts.self, quorum)
     if (!preview && told.type !== "hopeless") this.#decide({ type: "consent" })
     return Promise.resolve(told)
   }

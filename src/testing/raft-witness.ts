@@ -48,6 +48,12 @@ export class RaftWitness {
     })
   }
 
+  /** Its disk was put back: the image may hold entries that were cut since, and none of those that came after. */
+  forget(member: SimulatedMember): void {
+    const { entries } = persistedOf(member)
+    this.#held.set(member, new Map(entries.map(({ index, term }) => [index, term])))
+  }
+
   /** A message leaves now. @throws InvariantError when it says what is not durable, or a second vote. */
   message(from: SimulatedMember, to: SimulatedMember, message: RaftMessage): string | null {
     this.#checker.released(from.id, to.id, message)

@@ -121,6 +121,7 @@ export class StoryRecord implements WorldWatch {
     )
     this.#kept.delete(member)
     this.#heads.delete(member)
+    this.#witness.forget(member)
   }
 
   complain(what: string): void {
@@ -291,7 +292,9 @@ export class StoryRecord implements WorldWatch {
   }
 
   #status(member: SimulatedMember, status: ClusterStatus): void {
-    const { stage, cause, leader } = status
+    const { stage, cause, leader, epoch } = status
+    // A logout moves no token where the member was logged out already.
+    if (epoch > this.newest.epoch) this.newest = { epoch, generation: 0 }
     this.#note(`${nameOf(member)} is ${stage} (${cause ?? "-"})`)
     this.tally.stage(stage, cause)
     this.tally.leader(leader)

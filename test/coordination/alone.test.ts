@@ -295,6 +295,8 @@ describe("a person", () => {
     await cluster.runFor(10_000)
     await cluster.at(0).logout()
     expect(cluster.heads()).toEqual(["-"])
+    // Nobody refreshes a login that was given up here, not even by force.
+    expect(await cluster.at(0).takeOver(false)).toEqual({ type: "hopeless" })
     cluster.member(0).crash()
     cluster.member(0).start()
     await cluster.runFor(1_000)

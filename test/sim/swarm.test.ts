@@ -44,6 +44,8 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [30_115, "a member that looked at its stage again and again at one moment"],
   [2_994, "a guess of the time that the next run took for knowledge: a last resort at once"],
   [3_751, "a peer that told what it only guessed of the time: a last resort after seconds"],
+  [3_741, "a member that fell back to a spent token while a newer one was shown to it"],
+  [4_586, "a wait that began before a request left: the machine had slept in between"],
   [70_057, "a last resort minutes early, after a boot with a clock that had jumped"],
 ]
 

@@ -15,11 +15,13 @@ export type LastResort = "resend" | "ask"
 const SETTLE_MS = 10_000
 /** The longest life of a request: a courier waits 120 s for its answer, and clocks and servers take their time. */
 export const REQUEST_LIFE_MS = 150_000
+/** A request leaves no later than this after its courier began; where the machine slept meanwhile it never leaves. */
+const LEAVING_MS = 15_000
 /**
  * A window of `grace` from this on lets a first request die out and leaves time to send again. Within a shorter one the holder
  * bets that its first request was lost: what a proxy delivers later still is a replay, whether or not it was sent again.
  */
-const LONG_WINDOW_MS = REQUEST_LIFE_MS + SETTLE_MS
+const LONG_WINDOW_MS = LEAVING_MS + REQUEST_LIFE_MS + SETTLE_MS
 /** A grace window is used up to this long before its end. */
 const WINDOW_MARGIN_MS = 2_000
 /** The last resort leaves the access token this long, so that its answer comes before anybody is interrupted. */
@@ -80,7 +82,8 @@ export function resendSpan(
 
 /** When the first request of a doubtful turn cannot arrive any more. */
 function goneAtMs({ sinceMs, sentAtMs }: Doubt): number {
-  return Math.max(sinceMs + SETTLE_MS, (sentAtMs ?? sinceMs) + REQUEST_LIFE_MS)
+  const leftMs = sentAtMs === null ? sinceMs : Math.min(sentAtMs + LEAVING_MS, sinceMs)
+  return Math.max(sinceMs + SETTLE_MS, leftMs + REQUEST_LIFE_MS)
 }
 
 /**

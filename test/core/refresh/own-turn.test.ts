@@ -20,7 +20,7 @@ const CONTEXT: OwnContext = {
 const UNHEARD: OwnContext = { ...CONTEXT, heard: false, mayRetry: true }
 const OPEN: Turn = { ...doubtful(), doubt: null }
 /** When the first request of {@link doubtful} cannot arrive any more. */
-const GONE = 500 + REQUEST_LIFE_MS
+const GONE = 1_000 + REQUEST_LIFE_MS
 const at = (ms: number): Instant => ({ now: ms, wall: ms })
 
 /** Adopted by the run that proposed it, and carried. */
