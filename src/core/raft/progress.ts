@@ -72,10 +72,22 @@ export function acknowledge(progress: Progress, index: Index): void {
   progress.inflight = null
 }
 
-/** The peer refused an append after `refused`; the logs agree at most up to `agreeable`. Stale refusals are ignored. */
+/**
+ * The peer refused an append after `refused`; the logs agree at most up to `agreeable`. Stale refusals are ignored.
+ *
+ * One of what the peer has acknowledged comes from a disk that was put back. Ignored as well, it would be told the same until
+ * there is another leader; told everything anew, it costs a few messages when the refusal was stale after all.
+ */
 export function refuse(progress: Progress, refused: Index, agreeable: Index): void {
   if (progress.inflight?.type === "snapshot") return
-  if (refused <= progress.match || refused !== progress.next - 1) return
+  if (refused < progress.match || refused !== progress.next - 1) return
+  if (refused === progress.match && refused > 0) forget(progress)
   progress.next = Math.max(progress.match + 1, Math.min(refused, agreeable + 1))
   progress.inflight = null
+}
+
+function forget(progress: Progress): void {
+  progress.match = 0
+  progress.commit = 0
+  progress.noticed = 0
 }
