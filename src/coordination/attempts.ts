@@ -60,7 +60,7 @@ export interface AloneAttempt {
 /** What the journal holds that the log may lack: pairs, and tokens that the server refused. */
 export interface Found {
   readonly results: readonly ResultEntry[]
-  readonly refused: readonly Lineage[]
+  readonly refused: readonly { readonly lineage: Lineage; readonly cause: CauseCode }[]
 }
 
 /** A pair is named by its place: which token it came from, at which point of the lineage. */
@@ -302,7 +302,7 @@ export class Attempts {
     const { pair: head, provider } = replica.state
     const endpoint = this.#parts.endpoint()
     const results: ResultEntry[] = []
-    const refused: Lineage[] = []
+    const refused: Found["refused"][number][] = []
     if (head === null || endpoint === null) return { results, refused }
     const kept = courier.kept()
     // Whether a turn had replaced another is not in the record; where that is possible it is assumed.
@@ -314,7 +314,8 @@ export class Attempts {
       for (const { key, exchange } of kept.toReversed()) {
         if (key.parent !== from.lineage || key.generation !== from.generation) continue
         const outcome = await endpoint.interpret(exchange)
-        if (outcome.type === "rejected") refused.push(from.lineage)
+        if (outcome.type === "rejected")
+          refused.push({ lineage: from.lineage, cause: outcome.cause })
         if (outcome.type !== "granted" || isForeign(from, outcome.tokens)) continue
         const result = this.#result(from, { exchange, went: null }, outcome.tokens, key, replaced)
         results.push(result)

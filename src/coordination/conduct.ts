@@ -90,7 +90,7 @@ export class Conduct {
       if (pair !== null && !attempts.isQuiet(pair)) this.#lookAgain(BUSY_LOOK_MS)
       const { results, refused } = await attempts.found()
       if (results.length > 0) decide({ type: "kept", results })
-      for (const lineage of refused) decide({ type: "refused", lineage })
+      for (const one of refused) decide({ type: "refused", ...one })
     } catch (error) {
       this.#parts.failed(error)
     }

@@ -61,7 +61,7 @@ export type AgentInput =
       readonly result: ResultEntry | null
     }
   /** The journal says that the server refused this token. */
-  | { readonly type: "refused"; readonly lineage: Lineage }
+  | { readonly type: "refused"; readonly lineage: Lineage; readonly cause: CauseCode }
   /** A person accepts what spending here once may cost. */
   | { readonly type: "consent" }
   /** The machine slept: what was heard before may be old. */

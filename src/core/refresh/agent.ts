@@ -160,7 +160,7 @@ export class Agent {
         if (input.result !== null) this.#chain.keep(input.result)
         return this.#alone.ended(input.lineage, input.end, at)
       case "refused":
-        return this.#alone.refuse(input.lineage)
+        return this.#alone.refuse(input.lineage, input.cause)
       case "outcome":
         // A pair stands on its own: it is accepted by its parent, whatever has become of the turn meanwhile.
         if (input.entry.type === "result") this.#chain.keep(input.entry)
@@ -340,7 +340,8 @@ export class Agent {
     const wanted = this.#used || this.#demand !== null
     const alone = policy !== null && (policy.type === "idempotent" || !allowsTakeover(policy))
     const mayRetry = alone && fallback !== "never" && this.#caughtUp
-    const context = { policy, head, lastResort, wanted, heard, mayRetry }
+    const refused = head === null ? null : this.#alone.refusalOf(head.lineage)
+    const context = { policy, head, lastResort, wanted, heard, mayRetry, refused }
     const step = this.#own.next(turn, context, at)
     switch (step?.type) {
       case undefined:

@@ -60,7 +60,7 @@ export class Alone {
   #retry = { notBeforeMs: -Infinity, latestMs: -Infinity }
   #misconfigured = false
   /** Tokens that the server refused: they are not sent here again. */
-  readonly #refused = new Set<Lineage>()
+  readonly #refused = new Map<Lineage, CauseCode>()
   /** Tokens that were sent here with consent: the one that was given in advance is used up for them. */
   readonly #gambled = new Set<Lineage>()
   #consent = false
@@ -115,8 +115,13 @@ export class Alone {
   }
 
   /** The token was refused, in this run or by an earlier one's record. */
-  refuse(lineage: Lineage): void {
-    this.#refused.add(lineage)
+  refuse(lineage: Lineage, cause: CauseCode): void {
+    this.#refused.set(lineage, cause)
+  }
+
+  /** How the server refused the token when it was sent here; null: it did not. */
+  refusalOf(lineage: Lineage): CauseCode | null {
+    return this.#refused.get(lineage) ?? null
   }
 
   /** The attempt is over; null: it brought a pair. */
@@ -130,7 +135,7 @@ export class Alone {
     }
     this.#failures += 1
     this.#holdUntilMs = at.now + backoffMs(this.#failures, this.#random)
-    if (end.type === "rejected") this.#refused.add(lineage)
+    if (end.type === "rejected") this.refuse(lineage, end.cause)
     if (end.type === "misconfigured") this.#misconfigured = true
     if (end.type === "retry-later") {
       this.#retry = { notBeforeMs: end.notBeforeMs, latestMs: at.now + end.delayMs }

@@ -45,6 +45,8 @@ export interface OwnContext {
   readonly heard: boolean
   /** Without the log the turn still stands, and may be used again as long as nothing was sent. */
   readonly mayRetry: boolean
+  /** How the server refused the token when this member sent it without the log; null: it did not. */
+  readonly refused: CauseCode | null
 }
 
 /** A busy courier, and a second send that could not leave, are looked at again after this. */
@@ -151,8 +153,16 @@ export class OwnTurn {
     return { type: "judge", turn, cause }
   }
 
+  /** What the second send would meet is known: it was sent meanwhile, without the log. */
+  #refuse(turn: Turn, cause: CauseCode, at: Instant): OwnStep {
+    const report = { type: "rejected", cause, atMs: at.wall } as const
+    const entry: ReportEntry = { type: "report", turn: turn.number, holder: turn.holder, report }
+    this.#phase = { type: "settling", entry }
+    return { type: "report", turn, entry }
+  }
+
   #resend(turn: Turn, context: OwnContext, at: Instant): OwnStep {
-    const { policy, head, lastResort, wanted, heard } = context
+    const { policy, head, lastResort, wanted, heard, refused } = context
     if (this.#consent) return this.#carry(turn)
     // A second send is a gamble on what the log says now: never on what a restored disk remembers.
     if (policy === null || head === null || !wanted || !heard) return null
@@ -160,7 +170,7 @@ export class OwnTurn {
     if (span === null || at.wall >= span.untilMs) return null
     const fromMs = Math.max(at.now + (span.fromMs - at.wall), this.#resendAfterMs)
     if (fromMs > at.now) return { type: "wait", untilMs: fromMs }
-    return this.#carry(turn)
+    return refused === null ? this.#carry(turn) : this.#refuse(turn, refused, at)
   }
 }
 

@@ -118,7 +118,7 @@ describe("a member that hears no leader and needs a pair", () => {
 
   test("does not spend what its journal says was refused", () => {
     const bench = alone()
-    bench.step({ type: "refused", lineage: "1.1" })
+    bench.step({ type: "refused", lineage: "1.1", cause: "invalid_grant" })
 
     expect(bench.demand(true)).toEqual(ASKED)
   })

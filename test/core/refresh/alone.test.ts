@@ -231,7 +231,7 @@ describe("a server that says no", () => {
     const told = alone()
     told.ended(PAIR.lineage, { type: "rejected", cause: "invalid_grant" }, at(0))
     const recorded = alone()
-    recorded.refuse(PAIR.lineage)
+    recorded.refuse(PAIR.lineage, "invalid_grant")
 
     for (const mine of [told, recorded]) {
       mine.allow()

@@ -15,6 +15,7 @@ const CONTEXT: OwnContext = {
   wanted: true,
   heard: true,
   mayRetry: false,
+  refused: null,
 }
 /** Without the log: the turn stands, and nobody is heard. */
 const UNHEARD: OwnContext = { ...CONTEXT, heard: false, mayRetry: true }
@@ -258,6 +259,18 @@ describe("a turn of our own in doubt", () => {
 
     expect(own().next(doubtful(), grace, at(58_499))).toMatchObject({ type: "carry" })
     expect(own().next(doubtful(), grace, at(58_500))).toBeNull()
+  })
+
+  // Found by the simulator, seed 9122: with consent it was sent alone meanwhile, and a dead grant was asked again.
+  test("whose token was refused when it was sent without the log is reported refused, not sent again", () => {
+    const mine = own()
+    const context = { ...CONTEXT, refused: "invalid_grant" }
+    const told = { type: "rejected", cause: "invalid_grant", atMs: GONE }
+
+    expect(mine.next(doubtful(), context, at(GONE - 1))).toEqual({ type: "wait", untilMs: GONE })
+    const step = mine.next(doubtful(), context, at(GONE))
+    expect(step).toMatchObject({ type: "report", entry: { turn: 7, holder: "a", report: told } })
+    expect(mine.next(doubtful(), context, at(GONE + 500))).toEqual(step)
   })
 
   test("counts its span by the server's time, whatever the pacing clock shows", () => {
