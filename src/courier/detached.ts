@@ -1,6 +1,7 @@
 /**
- * The courier as a process of its own, seen from the host: started when a refresh is foreseeable, told to go, heard. Decides
- * when the host sends by itself instead: where no such process can be started, and never once a go was said.
+ * The courier as a process of its own, seen from the host: started when a refresh is foreseeable, told to go, heard, and told
+ * again while it waits for more. Decides when the host sends by itself instead: where no such process can be started, and never
+ * once a go was said.
  *
  * The courier takes the machine's lock itself, so that it stays taken when this process dies. What it received is read from
  * the journal, as any later host would read it.
@@ -41,6 +42,7 @@ class DetachedCourier implements Courier {
   /** Judges and reads for both, and sends where no process can. */
   readonly #inline: Courier
   readonly #program: string | null
+  /** The one that was started last: it waits, or carries. */
   #waiting: CourierProcess | null = null
   #failedUntilMs = -Infinity
   #carrying = false
@@ -123,8 +125,8 @@ class DetachedCourier implements Courier {
       if (courier === null) return null
       const wasReady = courier.isReady
       const isReady = await within(this.#parts.clock, READY_MS, courier.ready)
-      if (this.#waiting === courier) this.#waiting = null
       if (isReady === true && !courier.isOver) return courier
+      this.#waiting = null
       courier.abandon()
       if (!wasReady) {
         this.#failed()

@@ -1,8 +1,9 @@
 /**
- * What the courier's process does: waits for one go, makes the trip, keeps the record, and is gone. Decides when it refuses,
- * how long it waits, and what it does with an answer when nobody is there to take it. It opens no answer and reads no token.
+ * What the courier's process does: waits for a go, makes the trip, keeps the record, waits for the next, and is gone when none
+ * comes. Decides when it refuses, how long it waits, and what it does with an answer when nobody is there to take it. It opens
+ * no answer and reads no token.
  *
- * Loads as little as it can: a refresh that nobody foresaw waits for its start.
+ * Loads as little as it can: the first refresh, if nobody foresaw it, waits for its start.
  */
 
 import { existsSync } from "node:fs"
@@ -32,8 +33,6 @@ const LOCK_MS = 250
 /** A record that cannot be written is tried again after this, then after twice as long, up to a bound. */
 const AGAIN_MS = 250
 const AGAIN_MS_MAX = 5_000
-/** A host that is stopped does not keep the courier. */
-const FAREWELL_MS = 1_000
 
 const NOTHING: Exchange = {
   startedAtMs: 0,
@@ -46,7 +45,7 @@ const NOTHING: Exchange = {
 
 interface Place {
   readonly warm: Warm
-  readonly journal: Journal
+  journal: Journal
   readonly lock: MachineLock
 }
 
@@ -58,16 +57,16 @@ export function runErrand(pipe: Socket): void {
 class Errand {
   readonly #pipe: Socket
   readonly #reader = new PipeReader<ToCourier>()
-  readonly #gone: Promise<void>
   #place: Place | null = null
+  #idle: NodeJS.Timeout | undefined
   #ahead: ConnectionAhead | undefined
   #going = false
+  #isAlone = false
+  /** What was answered last. */
+  #last: AttemptKey | null = null
 
   constructor(pipe: Socket) {
     this.#pipe = pipe
-    this.#gone = new Promise((resolve) => {
-      pipe.on("error", () => resolve()).on("close", () => resolve())
-    })
   }
 
   start(): void {
@@ -84,11 +83,17 @@ class Errand {
         this.#leaveUnlessGoing()
       }
     })
-    void this.#gone.then(() => this.#leaveUnlessGoing())
+    const over = (): void => {
+      this.#isAlone = true
+      this.#leaveUnlessGoing()
+    }
+    this.#pipe.on("error", over).on("close", over)
   }
 
   #leaveUnlessGoing(): void {
-    if (!this.#going) process.exit(0)
+    if (this.#going) return
+    if (this.#place !== null && this.#last !== null) handIn(this.#place.warm, this.#last)
+    process.exit(0)
   }
 
   #take(said: ToCourier): void {
@@ -102,6 +107,7 @@ class Errand {
       case "go":
         if (this.#place === null || this.#going) return
         this.#going = true
+        clearTimeout(this.#idle)
         void this.#go(this.#place, said)
         return
       default:
@@ -112,10 +118,14 @@ class Errand {
   #warm(warm: Warm): void {
     const journal = sqliteJournal(warm.journal)
     this.#place = { warm, journal, lock: machineLock(warm.lock) }
-    setTimeout(() => this.#leaveUnlessGoing(), warm.idleMs).unref()
+    this.#wait(warm)
     this.#say({ type: "ready" })
     // A go that is there already does not wait for it.
     setImmediate(() => this.#rehearse(warm))
+  }
+
+  #wait({ idleMs }: Warm): void {
+    this.#idle = setTimeout(() => this.#leaveUnlessGoing(), idleMs).unref()
   }
 
   /** Each part of the trip once, for nothing: its first time takes several times longer. */
@@ -127,19 +137,21 @@ class Errand {
 
   async #go(place: Place, go: Go): Promise<void> {
     const trip = await this.#travel(place, go)
-    if (trip.type === "unsent") {
-      place.lock.close()
-      await this.#farewell(trip)
-    } else if (await keep(place, trip)) {
-      // Free before anybody is told: nothing is decided any more, and the next refresh must not find it held.
-      place.lock.close()
-      await this.#farewell({ type: "answered" })
-      handIn(place.warm, go.key)
+    if (trip.type === "answered") {
+      await keep(place, trip)
+      this.#last = go.key
     }
-    process.exit(0)
+    // Free before anybody is told: nothing is decided any more, and the next refresh must not find it held.
+    place.lock.release()
+    this.#say(trip.type === "answered" ? { type: "answered" } : trip)
+    this.#going = false
+    if (this.#isAlone) this.#leaveUnlessGoing()
+    else this.#wait(place.warm)
   }
 
   async #travel({ warm, journal, lock }: Place, go: Go): Promise<Trip> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
     const late = systemClock.uptimeMs() - go.atMs > GO_TAKEN_MS
     if (late) return { type: "unsent", cause: "not_claimed" }
     try {
@@ -151,17 +163,11 @@ class Errand {
       const { encryptionKey } = warm
       const clock = systemClock
       const parts = { journal, send: sendExchange, crypto: { sealerTo }, encryptionKey, clock }
-      return await travel(parts, go, this.#ahead)
+      return await travel(parts, go, ahead)
     } catch {
       // Only before the first byte: a claim that fails ends the exchange, and later nothing throws.
       return { type: "unsent", cause: "journal_failed" }
     }
-  }
-
-  /** Resolves when the host has heard it, which it shows by closing the pipe, or is gone. */
-  async #farewell(said: FromCourier): Promise<void> {
-    this.#say(said)
-    await Promise.race([this.#gone, pause(FAREWELL_MS)])
   }
 
   #say(said: FromCourier): void {
@@ -171,28 +177,23 @@ class Errand {
 
 /**
  * Writes the record, however long the disk refuses it: the answer is nowhere else. The lock is kept meanwhile, so that
- * everybody knows that it may still come. False: there is no journal any more that could take it.
+ * everybody knows that it may still come. Ends the process when there is no journal any more that could take it.
  */
-async function keep(
-  { warm, journal }: Place,
-  trip: Extract<Trip, { type: "answered" }>,
-): Promise<boolean> {
-  let waitMs = AGAIN_MS
-  for (let open = journal; ;) {
+async function keep(place: Place, trip: Extract<Trip, { type: "answered" }>): Promise<void> {
+  const path = place.warm.journal
+  for (let waitMs = AGAIN_MS; ; waitMs = Math.min(2 * waitMs, AGAIN_MS_MAX)) {
     try {
-      trip.record(open)
-      return true
+      return trip.record(place.journal)
     } catch (error) {
-      if (error instanceof InvariantError) return false
+      if (error instanceof InvariantError) process.exit(0)
     }
     await pause(waitMs)
-    waitMs = Math.min(2 * waitMs, AGAIN_MS_MAX)
     try {
-      open.close()
+      place.journal.close()
       // Opening would make a new one in a profile that somebody has removed.
-      if (!existsSync(warm.journal)) return false
+      if (!existsSync(path)) process.exit(0)
       // A journal that failed once says nothing else.
-      open = sqliteJournal(warm.journal)
+      place.journal = sqliteJournal(path)
     } catch {
       // The next turn of the loop meets it again.
     }

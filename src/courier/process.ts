@@ -1,6 +1,6 @@
 /**
- * One courier's process, from the host's end of the pipe: it is told where to work, then to go, once. Decides nothing about
- * what comes of it.
+ * One courier's process, from the host's end of the pipe: it is told where to work, then to go, once at a time. Decides
+ * nothing about what comes of it.
  */
 
 import type { ChildProcess } from "node:child_process"
@@ -19,7 +19,7 @@ export class CourierProcess {
   readonly exited: Promise<true>
   readonly #child: ChildProcess
   readonly #pipe: Socket
-  readonly #heard: Promise<Heard>
+  #hear: (heard: Heard) => void = () => {}
   #isReady = false
   #isOver = false
 
@@ -39,13 +39,11 @@ export class CourierProcess {
     this.#pipe = pipe
     this.exited = new Promise((resolve) => child.once("exit", () => resolve(true)))
     let isReady: (is: boolean) => void = () => {}
-    let hear: (heard: Heard) => void = () => {}
     this.ready = new Promise((resolve) => (isReady = resolve))
-    this.#heard = new Promise((resolve) => (hear = resolve))
     const over = (): void => {
       this.#isOver = true
       isReady(false)
-      hear(null)
+      this.#hear(null)
     }
     const reader = new PipeReader<FromCourier>()
     pipe.on("error", over).on("close", over)
@@ -53,7 +51,7 @@ export class CourierProcess {
       try {
         for (const said of reader.push(chunk)) {
           if (said.type === "ready") isReady((this.#isReady = true))
-          else hear(said)
+          else this.#hear(said)
         }
       } catch {
         pipe.destroy()
@@ -76,12 +74,12 @@ export class CourierProcess {
     this.#say({ type: "dial", url })
   }
 
-  async go(go: Go): Promise<Heard> {
-    this.#say({ type: "go", ...go })
-    const heard = await this.#heard
-    // The courier waits for this, to know that it was heard.
-    this.#pipe.end()
-    return heard
+  go(go: Go): Promise<Heard> {
+    if (this.#isOver) return Promise.resolve(null)
+    return new Promise((resolve) => {
+      this.#hear = resolve
+      this.#say({ type: "go", ...go })
+    })
   }
 
   /** Closes the pipe: without a go it ends, with one it goes on. */

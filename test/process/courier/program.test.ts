@@ -106,6 +106,25 @@ test("one go is one request, whose answer lies sealed in the journal before it i
   expect(server.posts).toBe(1)
 })
 
+test("the next go is carried by the same process, which holds no lock meanwhile, and is gone when none comes", async () => {
+  const [at, server] = [place(), await endpoint()]
+  const started = await waiting(at, 1_000)
+  const lock = machineLock(at.courierLock)
+  onTestFinished(() => lock.close())
+
+  await started.go(goTo(server))
+  expect(lock.tryAcquire()).toBe(true)
+  lock.release()
+  expect(await started.go(goTo(server))).toEqual({ type: "unsent", cause: "CLAIM_REFUSED" })
+  const next = { ...goTo(server), key: { ...KEY, turn: 11 } }
+  expect(await started.go(next)).toEqual({ type: "answered" })
+
+  expect(started.isOver).toBe(false)
+  expect(server.posts).toBe(2)
+  expect(await started.exited).toBe(true)
+  expect(await started.go(goTo(server))).toBeNull()
+})
+
 test("a go that is older than 5 s is refused", async () => {
   const [at, server] = [place(), await endpoint()]
   const started = await waiting(at)
