@@ -1,6 +1,6 @@
 /**
  * What a courier of its own process adds to a POST: the same request carried by the host itself, by a courier that was made
- * ready, and by one that is started for it. Decides what is measured: from the go until the recorded answer is at the host.
+ * ready, by one that has carried before, and by one that is started for it. Decides what is measured: from the go until the recorded answer is at the host.
  */
 
 import { mkdtempSync, rmSync } from "node:fs"
@@ -25,6 +25,7 @@ import { sqliteJournal } from "../../src/storage/sqlite-journal.ts"
 export interface CourierReport {
   readonly inline: readonly number[]
   readonly foreseen: readonly number[]
+  readonly again: readonly number[]
   readonly cold: readonly number[]
 }
 
@@ -36,10 +37,19 @@ export async function measureCourier(rounds: number): Promise<CourierReport> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const path = mkdtempSync(join(tmpdir(), "quorate-bench-"))
-  const couriers = { own: courierAt(path), inline: courierAt(path, null) }
-  const times = { inline: [] as number[], foreseen: [] as number[], cold: [] as number[] }
+  const inline = courierAt(path, null)
+  const times = {
+    inline: [] as number[],
+    foreseen: [] as number[],
+    again: [] as number[],
+    cold: [] as number[],
+  }
   let turn = 0
-  const carry = async (courier: Courier): Promise<number> => {
+  const carry = async (courier: Courier, ahead: boolean): Promise<number> => {
+    if (ahead) {
+      courier.dial(url)
+      await pause(20)
+    }
     const key = { epoch: 1, generation: 1, parent: "p", turn: (turn += 1), attempt: 1 }
     const startedAt = performance.now()
     const carried = await courier.carry(key, { url, headers: [], body: "refresh_token=none" })
@@ -51,24 +61,23 @@ export async function measureCourier(rounds: number): Promise<CourierReport> {
   try {
     // The first round of each warms up.
     for (let round = 0; round <= rounds; round += 1) {
-      couriers.inline.dial(url)
-      await pause(20)
-      const inline = await carry(couriers.inline)
-      const cold = await carry(couriers.own)
-      couriers.own.standBy()
+      const unforeseen = courierAt(path)
+      const ready = courierAt(path)
+      const took = { inline: await carry(inline, true), cold: await carry(unforeseen, false) }
+      ready.standBy()
       await pause(FORESIGHT_MS)
-      couriers.own.dial(url)
-      await pause(20)
-      const foreseen = await carry(couriers.own)
+      const more = { foreseen: await carry(ready, true), again: await carry(ready, true) }
+      unforeseen.close()
+      ready.close()
       if (round === 0) continue
-      times.inline.push(inline)
-      times.cold.push(cold)
-      times.foreseen.push(foreseen)
+      times.inline.push(took.inline)
+      times.cold.push(took.cold)
+      times.foreseen.push(more.foreseen)
+      times.again.push(more.again)
     }
     return times
   } finally {
-    couriers.own.close()
-    couriers.inline.close()
+    inline.close()
     server.close()
     rmSync(path, { recursive: true, force: true })
   }
