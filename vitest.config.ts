@@ -18,7 +18,8 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: "test/compiled.ts",
     coverage: {
       provider: "v8",
-      include: ["src/**/*.ts"],
+      // What has a gate; the rest would be read, mapped and counted for nobody.
+      include: ["src/core/**/*.ts"],
       reporter: ["text-summary"],
       thresholds: { "src/core/**": { branches: 90 } },
     },

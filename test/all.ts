@@ -1,20 +1,26 @@
 /**
- * What `npm test` runs after the static checks. Decides what runs beside what: the searches take all the time that the
- * tests of real processes spend waiting, and give way to them.
+ * What `npm test` runs. Decides what runs beside what: the static checks and the searches take all the time that the tests
+ * of real processes spend waiting, and the searches give way to everything.
  */
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { constants, setPriority } from "node:os"
 import { join } from "node:path"
 
-const VITEST = join(import.meta.dirname, "../node_modules/vitest/vitest.mjs")
+const ROOT = join(import.meta.dirname, "..")
+const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs")
+
+interface Ended {
+  readonly code: number | null
+  /** What it printed, where that was not shown. */
+  readonly said: string
+}
 
 function vitest(args: readonly string[], stdio: "inherit" | "pipe"): ChildProcess {
   return spawn(process.execPath, [VITEST, "run", ...args], { stdio: ["ignore", stdio, stdio] })
 }
 
-/** Resolves with what it said, for one whose output was not shown, when it has ended. */
-async function ended(child: ChildProcess): Promise<{ code: number | null; said: string }> {
+async function ended(child: ChildProcess): Promise<Ended> {
   let said = ""
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => (said += text))
@@ -26,11 +32,23 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; said: 
 const searches = vitest(["--project", "search"], "pipe")
 // Inherited by its threads and processes.
 if (searches.pid !== undefined) setPriority(searches.pid, constants.priority.PRIORITY_LOW)
-const searched = ended(searches)
+const beside = {
+  "The searches, which ran beside it": ended(searches),
+  "The static checks, which ran beside it": ended(
+    spawn("npm", ["run", "--silent", "check"], {
+      cwd: ROOT,
+      shell: process.platform === "win32",
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  ),
+}
 const rest = vitest(["--project", "unit", "--project", "process", "--coverage"], "inherit")
 process.once("SIGINT", () => undefined)
-const tested = await ended(rest)
-process.stdout.write("\nThe searches, which run beside it:\n")
-const { code, said } = await searched
-process.stdout.write(said)
-process.exitCode = code === 0 && tested.code === 0 ? 0 : 1
+let failed = (await ended(rest)).code !== 0
+for (const [title, run] of Object.entries(beside)) {
+  process.stdout.write(`\n${title}:\n`)
+  const { code, said } = await run
+  process.stdout.write(said)
+  failed ||= code !== 0
+}
+process.exitCode = failed ? 1 : 0
