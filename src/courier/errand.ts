@@ -8,7 +8,7 @@
 
 import { existsSync } from "node:fs"
 import type { Socket } from "node:net"
-import { setTimeout as pause } from "node:timers/promises"
+import { setImmediate as nextLook, setTimeout as pause } from "node:timers/promises"
 
 import { InvariantError } from "../core/base/assert.ts"
 import type { Exchange } from "../core/oauth/types.ts"
@@ -87,7 +87,7 @@ class Errand {
       this.#isAlone = true
       this.#leaveUnlessGoing()
     }
-    this.#pipe.on("error", over).on("close", over)
+    this.#pipe.on("error", over).on("end", over).on("close", over)
   }
 
   #leaveUnlessGoing(): void {
@@ -153,7 +153,7 @@ class Errand {
     const ahead = this.#ahead
     this.#ahead = undefined
     const late = systemClock.uptimeMs() - go.atMs > GO_TAKEN_MS
-    if (late) return { type: "unsent", cause: "not_claimed" }
+    if (late || (await this.#isAbandoned())) return { type: "unsent", cause: "not_claimed" }
     try {
       const until = performance.now() + LOCK_MS
       while (!lock.tryAcquire()) {
@@ -168,6 +168,16 @@ class Errand {
       // Only before the first byte: a claim that fails ends the exchange, and later nothing throws.
       return { type: "unsent", cause: "journal_failed" }
     }
+  }
+
+  /**
+   * Was this process stopped, the host that said go may be gone and another one there, which knows nothing of it and sends by
+   * itself. The end of the pipe is read a look after what was said last.
+   */
+  async #isAbandoned(): Promise<boolean> {
+    await nextLook()
+    await nextLook()
+    return this.#isAlone
   }
 
   #say(said: FromCourier): void {

@@ -24,6 +24,7 @@ import type { Courier } from "../../../src/ports/courier.ts"
 import { nodeCrypto } from "../../../src/seal/crypto.ts"
 import { identityFrom } from "../../../src/seal/identity.ts"
 import { sqliteJournal } from "../../../src/storage/sqlite-journal.ts"
+import { couriersOf } from "./couriers.ts"
 
 const PROGRAM = new URL("../../../src/courier/program.ts", import.meta.url).pathname
 const KEY = { epoch: 1, generation: 3, parent: "p", turn: 9, attempt: 1 }
@@ -131,6 +132,22 @@ test("a go that is older than 5 s is refused", async () => {
 
   expect(await started.go(goTo(server, 5_200))).toEqual({ type: "unsent", cause: "not_claimed" })
 
+  expect(server.posts).toBe(0)
+})
+
+test("a go of a host that is gone when it is taken up is refused: another host may send by itself", async () => {
+  const [at, server] = [place(), await endpoint()]
+  const started = await waiting(at)
+  const [courierProcess] = couriersOf(process.pid).slice(-1)
+  process.kill(courierProcess!.pid, "SIGSTOP")
+  void started.go(goTo(server))
+  started.leave()
+  await sleep(50)
+
+  process.kill(courierProcess!.pid, "SIGCONT")
+  await started.exited
+
+  expect(courier(at, null).sends(KEY)).toBe(0)
   expect(server.posts).toBe(0)
 })
 
