@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util"
 import { quote, QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
 import { removalRisks } from "../core/refresh/fold.ts"
+import { previewTakeOver, type TakeOverPreview } from "../core/refresh/takeover.ts"
 import type { Epoch, MemberId, Verdict } from "../core/refresh/types.ts"
 import type { CurrentToken, LoginTokens } from "../ports/coordinator.ts"
 import type { Crypto } from "../ports/sealer.ts"
@@ -100,6 +101,11 @@ export class Account {
   hasLeft(): boolean {
     const { epoch, pair } = this.#replica.state
     return pair !== null && this.#left === epoch
+  }
+
+  previewTakeOver(quorum: boolean): TakeOverPreview {
+    if (this.hasLeft()) return { type: "hopeless" }
+    return previewTakeOver(this.#replica.state, this.#parts.self, quorum)
   }
 
   /**

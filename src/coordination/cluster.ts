@@ -12,7 +12,7 @@ import { Agent } from "../core/refresh/agent.ts"
 import type { AgentInput } from "../core/refresh/agent-types.ts"
 import type { Fallback } from "../core/refresh/alone.ts"
 import type { LastResort } from "../core/refresh/doubt.ts"
-import { previewTakeOver, type TakeOverPreview } from "../core/refresh/takeover.ts"
+import type { TakeOverPreview } from "../core/refresh/takeover.ts"
 import type {
   ClusterState,
   Instant,
@@ -240,10 +240,7 @@ class Cluster implements Coordinator {
   }
 
   takeOver(preview: boolean): Promise<TakeOverPreview> {
-    const { quorum } = this.#driver.status
-    const told: TakeOverPreview = this.#account.hasLeft()
-      ? { type: "hopeless" }
-      : previewTakeOver(this.#replica.state, this.#parts.self, quorum)
+    const told = this.#account.previewTakeOver(this.#driver.status.quorum)
     if (!preview && told.type !== "hopeless") this.#decide({ type: "consent" })
     return Promise.resolve(told)
   }
@@ -275,6 +272,7 @@ class Cluster implements Coordinator {
   // -- the log ---------------------------------------------------------------------------------------------------------
 
   #restore(snapshot: Snapshot): void {
+    this.#hearLeader()
     this.#replica.restore(snapshot.data)
     this.#decide({ type: "restored", state: this.#replica.state })
     this.#headMoved()
@@ -286,6 +284,7 @@ class Cluster implements Coordinator {
   }
 
   #apply(entry: Entry): void {
+    this.#hearLeader()
     this.#settledTerm = entry.term
     if (entry.term === this.#driver.status.term) this.#decide({ type: "caught-up" })
     if (entry.type === "app") {
@@ -419,10 +418,8 @@ class Cluster implements Coordinator {
   #message(from: MemberId, message: WireMessage): void {
     this.#sleep.look()
     this.#peers.heard(from)
-    if (message.type === "raft") {
-      this.#driver.input({ type: "message", from, message: message.message })
-      return
-    }
+    if (message.type === "raft")
+      return this.#driver.input({ type: "message", from, message: message.message })
     try {
       if (message.type === "newest" && this.#newest.heard(from, message)) {
         this.#ahead = null
@@ -453,12 +450,16 @@ class Cluster implements Coordinator {
 
   // -- what others see -------------------------------------------------------------------------------------------------
 
-  #idle(): void {
+  /** Before what it brings is applied: who is not alone any more takes no pair into use that the log may not have. */
+  #hearLeader(): void {
     const { leader } = this.#driver.status
-    if (leader !== this.#leader) {
-      this.#leader = leader
-      this.#decide({ type: "leader", leader })
-    }
+    if (leader === this.#leader) return
+    this.#leader = leader
+    this.#decide({ type: "leader", leader })
+  }
+
+  #idle(): void {
+    this.#hearLeader()
     if (this.#sleep.heardAgain(this.#driver.status)) this.#decide({ type: "caught-up" })
     this.#submissions.progress()
     this.#account.progress(this.#driver.status.quorum)
