@@ -32,11 +32,13 @@ interface Saved {
   readonly baseMs: number
   /** Wall clock at uptime 0, when this was written. */
   readonly wallBaseMs: number
+  /** The uptime since when the wall clock is known to stand so. */
+  readonly wallSinceMs: number
   /** The server's time when another base was last taken; null: never. */
   readonly movedAtMs: number | null
 }
 
-/** A wall clock that moved against the uptime by less was not set: clocks are read one after the other, and are coarse. */
+/** A wall clock that moved against the uptime by less was not set. */
 const STEADY_MS = 1_500
 /** An exchange that says less of the server's clock than this says nothing. */
 const UNCERTAIN_MS_MAX = 10_000
@@ -56,11 +58,13 @@ export class ServerClock {
   #sure = false
   #learntAtMs = -Infinity
   #movedAtMs: number | null = null
+  #wallSinceMs: number
 
   constructor(clock: Clock, storage: Pick<Storage, "readBlob" | "writeBlob">) {
     this.#clock = clock
     this.#storage = storage
     const wallBaseMs = this.#wallBaseMs()
+    this.#wallSinceMs = clock.uptimeMs()
     const saved = readSaved(storage.readBlob("clock"))
     this.#saved = saved
     // Also over a new start of the machine: what an earlier run dated otherwise lies in the log still.
@@ -73,6 +77,7 @@ export class ServerClock {
       this.#source = saved.source
       this.#baseMs = saved.baseMs
       this.#sure = saved.sure
+      if (isNear(saved.wallBaseMs, wallBaseMs)) this.#wallSinceMs = saved.wallSinceMs
     } else {
       // Had a machine whose clock is an hour fast to learn that anew, each of its starts would cost an early refresh. But
       // its clock may have been set right meanwhile: whoever knows better is believed.
@@ -126,7 +131,7 @@ export class ServerClock {
 
   /** The server's time when this machine's wall clock showed that; null when it was set since, or may have been. */
   fromWall(wallMs: number): number | null {
-    return this.#steady() ? this.byWall(wallMs) : null
+    return this.#isSteadySince(wallMs) ? this.byWall(wallMs) : null
   }
 
   /**
@@ -140,7 +145,8 @@ export class ServerClock {
     if (told === null || told.uncertaintyMs > UNCERTAIN_MS_MAX) return
     const back = this.read()
     const moved = went === null ? 0 : back.wallMs - went.wallMs - (back.uptimeMs - went.uptimeMs)
-    if (went === null ? !this.#steady() : Math.abs(moved) > STEADY_MS) return
+    if (went === null ? !this.#isSteadySince(exchange.startedAtMs) : Math.abs(moved) > STEADY_MS)
+      return
     const baseMs = back.wallMs - back.uptimeMs + told.offsetMs
     // Within the uncertainty both are right: a clock that does not move is worth more than one that is right to a second.
     if (Math.abs(baseMs - this.#baseMs) > told.uncertaintyMs) this.#move(baseMs)
@@ -175,12 +181,16 @@ export class ServerClock {
    * another clock. @throws QuorateError kind `store`.
    */
   save(): void {
+    if (this.#saved !== null && !isNear(this.#saved.wallBaseMs, this.#wallBaseMs())) {
+      this.#wallSinceMs = this.#clock.uptimeMs()
+    }
     const now: Saved = {
       source: this.#source,
       boot: this.#clock.bootId(),
       sure: this.#sure,
       baseMs: this.#baseMs,
       wallBaseMs: this.#wallBaseMs(),
+      wallSinceMs: this.#wallSinceMs,
       movedAtMs: this.#movedAtMs,
     }
     if (this.#saved !== null && isAlike(this.#saved, now)) return
@@ -192,10 +202,22 @@ export class ServerClock {
     return this.#clock.wallMs() - this.#clock.uptimeMs()
   }
 
-  /** The wall clock stands to the uptime as it did when this clock was last written down: neither set nor rebooted. */
-  #steady(): boolean {
-    return this.#saved !== null && Math.abs(this.#saved.wallBaseMs - this.#wallBaseMs()) < STEADY_MS
+  /**
+   * The wall clock stands to the uptime as it did when it showed that: neither set nor rebooted. Counter-example to asking
+   * only whether it was set since this was written down: set forward, a request recorded, set back, written down.
+   */
+  #isSteadySince(wallMs: number): boolean {
+    const wallBaseMs = this.#wallBaseMs()
+    if (this.#saved === null || !isNear(this.#saved.wallBaseMs, wallBaseMs)) return false
+    const uptimeMs = wallMs - wallBaseMs
+    const ahead = uptimeMs - this.#clock.uptimeMs()
+    return uptimeMs > this.#wallSinceMs - STEADY_MS && ahead < STEADY_MS
   }
+}
+
+/** Clocks are read one after the other, and are coarse. */
+function isNear(a: number, b: number): boolean {
+  return Math.abs(a - b) < STEADY_MS
 }
 
 function isAlike(a: Saved, b: Saved): boolean {
@@ -209,18 +231,19 @@ function isAlike(a: Saved, b: Saved): boolean {
 function readSaved(bytes: Uint8Array | null): Saved | null {
   if (bytes === null) return null
   try {
-    const { source, boot, sure, baseMs, wallBaseMs, movedAtMs } = JSON.parse(
+    const { source, boot, sure, baseMs, wallBaseMs, wallSinceMs, movedAtMs } = JSON.parse(
       Buffer.from(bytes).toString("utf8"),
     ) as Record<string, unknown>
     if (source !== "wall" && source !== "peer" && source !== "server") return null
     if (boot !== null && typeof boot !== "string") return null
-    if (!Number.isFinite(baseMs) || !Number.isFinite(wallBaseMs)) return null
+    if (![baseMs, wallBaseMs, wallSinceMs].every(Number.isFinite)) return null
     return {
       source,
       boot,
       sure: sure === true,
       baseMs: Number(baseMs),
       wallBaseMs: Number(wallBaseMs),
+      wallSinceMs: Number(wallSinceMs),
       movedAtMs: typeof movedAtMs === "number" ? movedAtMs : null,
     }
   } catch {
