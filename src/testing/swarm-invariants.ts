@@ -41,8 +41,11 @@ export interface Rules {
   readonly fallback: Fallback
 }
 
-/** A first request may arrive this long after it left, as the protocol counts: from its attempt's beginning, or its end. */
-const REQUEST_LIFE_MS = 150_000
+/**
+ * A last resort comes no sooner after the first request: the 150 s of the protocol, less what a clock may be put right by
+ * meanwhile that is learnt from dates of whole seconds. More than {@link LATE_MS}.
+ */
+const LAST_RESORT_MS = 145_000
 
 export const nameOf = ({ at }: SimulatedMember): string => `m${at}`
 export const printHead = ({ epoch, generation }: Head): string => `${epoch}.${generation}`
@@ -67,7 +70,7 @@ function byPolicy(now: Sent, before: readonly Sent[], rules: Rules): SendReason 
   const second = open.length === 1 && sameTurn && now.key.attempt > first.key.attempt
   switch (policy.type) {
     case "strict":
-      return second && lastResort === "resend" && now.atMs - first.atMs >= REQUEST_LIFE_MS
+      return second && lastResort === "resend" && now.atMs - first.atMs >= LAST_RESORT_MS
         ? "last-resort"
         : "not-allowed"
     case "confirm":
