@@ -12,6 +12,15 @@ import { type Coverage, coverageLines, progressLine } from "./simulate/coverage.
 import { runSeeds, type Violation } from "./simulate/pool.ts"
 
 const PROGRESS_MS = 5_000
+const USAGE = `Runs seeds of the simulated world and says what they covered; a violation prints its seed and trace, and ends with 1.
+
+Usage: npm run simulate -- [options]
+  --seeds N     how many seeds (default 100; with --minutes as many as fit)
+  --minutes M   stop after so many minutes
+  --from S      the first seed (default 1)
+  --workers W   how many at once (default one per core)
+  --replay S    run this seed alone and print its trace
+`
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -20,9 +29,11 @@ function print(line: string): void {
 function integer(text: string | undefined, field: string, fallback: number): number {
   const value = text === undefined ? fallback : Number(text)
   if (Number.isInteger(value) && value > 0) return value
-  process.stderr.write(
-    `simulate: --${field} must be a positive integer, not ${JSON.stringify(text)}\n`,
-  )
+  return misused(`--${field} must be a positive integer, not ${JSON.stringify(text)}`)
+}
+
+function misused(problem: string): never {
+  process.stderr.write(`simulate: ${problem}\n\n${USAGE}`)
   process.exit(2)
 }
 
@@ -40,17 +51,29 @@ function failed({ seed, violations, trace }: Violation): void {
   print(`replay it: npm run simulate -- --replay ${seed}`)
 }
 
-async function main(): Promise<number> {
+function given() {
   const text = { type: "string" } as const
-  const { values } = parseArgs({
-    options: {
-      seeds: text,
-      minutes: text,
-      from: text,
-      replay: text,
-      workers: text,
-    },
-  })
+  const options = {
+    seeds: text,
+    minutes: text,
+    from: text,
+    replay: text,
+    workers: text,
+    help: { type: "boolean" },
+  } as const
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function main(): Promise<number> {
+  const values = given()
+  if (values.help === true) {
+    process.stdout.write(USAGE)
+    return 0
+  }
   if (values.replay !== undefined) return replay(integer(values.replay, "replay", 1))
   const timed = values.minutes !== undefined
   const startedMs = performance.now()
