@@ -183,6 +183,7 @@ class Cluster implements Coordinator {
       account: this.#account,
       now: () => this.#now(),
       settledTerm: () => this.#settledTerm,
+      leader: () => this.#leader,
       isStopped: () => this.#isStopped(),
     })
   }
@@ -272,7 +273,6 @@ class Cluster implements Coordinator {
   // -- the log ---------------------------------------------------------------------------------------------------------
 
   #restore(snapshot: Snapshot): void {
-    this.#hearLeader()
     this.#replica.restore(snapshot.data)
     this.#decide({ type: "restored", state: this.#replica.state })
     this.#headMoved()
@@ -284,7 +284,6 @@ class Cluster implements Coordinator {
   }
 
   #apply(entry: Entry): void {
-    this.#hearLeader()
     this.#settledTerm = entry.term
     if (entry.term === this.#driver.status.term) this.#decide({ type: "caught-up" })
     if (entry.type === "app") {
@@ -450,16 +449,12 @@ class Cluster implements Coordinator {
 
   // -- what others see -------------------------------------------------------------------------------------------------
 
-  /** Before what it brings is applied: who is not alone any more takes no pair into use that the log may not have. */
-  #hearLeader(): void {
-    const { leader } = this.#driver.status
-    if (leader === this.#leader) return
-    this.#leader = leader
-    this.#decide({ type: "leader", leader })
-  }
-
   #idle(): void {
-    this.#hearLeader()
+    const { leader } = this.#driver.status
+    if (leader !== this.#leader) {
+      this.#leader = leader
+      this.#decide({ type: "leader", leader })
+    }
     if (this.#sleep.heardAgain(this.#driver.status)) this.#decide({ type: "caught-up" })
     this.#submissions.progress()
     this.#account.progress(this.#driver.status.quorum)

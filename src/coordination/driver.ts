@@ -49,6 +49,8 @@ export class RaftDriver {
   readonly #clock: Clock
   readonly #handlers: DriverHandlers
   readonly #queue: Input[] = []
+  /** Answers that nobody waits for: they leave when what others wait for has left. */
+  readonly #courtesies: { readonly to: NodeId; readonly message: RaftMessage }[] = []
   #busy = false
   #closed = false
   #written: WriteSeq = 0
@@ -91,6 +93,7 @@ export class RaftDriver {
   close(): void {
     this.#closed = true
     this.#queue.length = 0
+    this.#courtesies.length = 0
     this.#cancelTimer()
   }
 
@@ -99,7 +102,7 @@ export class RaftDriver {
       const effects = this.#core.step(input, this.#clock.nowMs())
       this.#perform(effects)
       this.#wakeAt = effects.nextWakeAt
-      if (this.#queue.length === 0) this.#handlers.idle()
+      if (this.#queue.length === 0) this.#settle()
       if (this.#closed) return
     }
     this.#cancelTimer()
@@ -107,11 +110,16 @@ export class RaftDriver {
       this.#cancelTimer = this.#clock.timer(this.#wakeAt, () => this.input({ type: "wake" }))
   }
 
+  #settle(): void {
+    for (const { to, message } of this.#courtesies.splice(0)) this.#handlers.send(to, message)
+    this.#handlers.idle()
+  }
+
   #perform(effects: Effects): void {
     const before = this.#written
-    // It answers a heartbeat or a commit index, and nobody waits for it: callers do, for what is applied.
-    const isCourtesy = (message: RaftMessage): boolean =>
-      effects.write === null && message.type === "append-response"
+    // It answers a heartbeat or a commit index, or says that a proposal will do: callers wait for what is applied.
+    const isCourtesy = ({ type }: RaftMessage): boolean =>
+      type === "forward-response" || (effects.write === null && type === "append-response")
     // What depends on nothing new goes first: the followers' disks then work while ours does.
     for (const { to, message, after } of effects.send) {
       if (after <= before && !isCourtesy(message)) this.#handlers.send(to, message)
@@ -122,13 +130,13 @@ export class RaftDriver {
       this.#queue.unshift({ type: "written", seq: effects.write.seq })
     }
     for (const { to, message, after } of effects.send) {
-      if (after > before) this.#handlers.send(to, message)
+      if (after > before && !isCourtesy(message)) this.#handlers.send(to, message)
     }
     if (effects.restore !== null) this.#handlers.restore(effects.restore)
     for (const entry of effects.apply) this.#handlers.apply(entry)
     for (const { id, result } of effects.settled) this.#handlers.settled(id, result)
     for (const { to, message } of effects.send) {
-      if (isCourtesy(message)) this.#handlers.send(to, message)
+      if (isCourtesy(message)) this.#courtesies.push({ to, message })
     }
     for (const entry of effects.write?.append ?? []) this.#handlers.written(entry)
   }

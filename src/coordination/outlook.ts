@@ -29,6 +29,8 @@ export interface OutlookParts {
   readonly now: () => Instant
   /** Of the newest applied entry. */
   readonly settledTerm: () => number
+  /** As the agent knows it: while the entries that a new one brings are applied, nobody acts on them yet. */
+  readonly leader: () => MemberId | null
   readonly isStopped: () => boolean
 }
 
@@ -40,7 +42,8 @@ export class Outlook {
   }
 
   status({ stage, cause, sinceMs }: StageSince, token: CurrentToken | null): ClusterStatus {
-    const { agent, courier, driver, isStopped, now, peers, replica, self, server } = this.#parts
+    const { agent, courier, driver, isStopped, leader, now, peers, replica, self, server } =
+      this.#parts
     const { state } = replica
     const raft = driver.status
     const at = now()
@@ -57,7 +60,7 @@ export class Outlook {
       epoch: state.epoch,
       expiresAtMs: token?.expiresAtMs ?? null,
       quorum: raft.quorum && !isStopped(),
-      leader: raft.leader,
+      leader: leader(),
       leaderSeenAtMs: seen === null ? null : Math.round(wallMs - (at.now - seen)),
       holder: state.turn?.holder ?? null,
       suspects: suspectsOf(state),
