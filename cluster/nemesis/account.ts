@@ -78,6 +78,8 @@ export class Account {
   readonly clientId: string
   readonly families: Family[] = []
   readonly events: Served[] = []
+  /** What it writes to its stderr: a connection that is cut is worth a line to it. */
+  stderr = ""
   /** Called with each event when it is part of the history. */
   happened: (event: Served) => void = () => undefined
   readonly #child: ChildProcess
@@ -87,7 +89,7 @@ export class Account {
 
   static async start(): Promise<Account> {
     const child = spawn(process.execPath, [SCRIPT], {
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
     })
     const [first] = (await once(child, "message")) as [ServerEvent]
     if (first.type !== "listening") throw new Error(`the server said ${first.type}`)
@@ -99,6 +101,7 @@ export class Account {
     this.issuer = issuer
     this.clientId = clientId
     child.on("message", (event: ServerEvent) => this.#hear(event))
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text))
   }
 
   get pid(): number | undefined {

@@ -5,6 +5,7 @@
 
 import { RefusalError } from "../demo/child.ts"
 import type { Link } from "../demo/links.ts"
+import { Aim } from "./aim.ts"
 import { type Made, make, targetsOf } from "./faults.ts"
 import { type Facts, type Hit, stepAt } from "./moments.ts"
 import { mayLeaveDoubt, nameOf, type Round, type Strike } from "./plan.ts"
@@ -13,13 +14,12 @@ import { now, pause, type Seat, type World } from "./world.ts"
 
 /** After the faults all must agree within this. Unsent attempts wait up to 60 s, but not after so few. */
 export const CONVERGED_MS = 45_000
-/** A step that does not come is not waited for any longer: the fault strikes all the same. */
-const AIM_MS = 4_000
 /** Answers to demands are waited for so long; who asks later is told sooner. */
 const DEMAND_MS = 20_000
 /** A read of a valid token must not take longer, whatever happens. */
 const READ_MS = 5_000
 const LOOK_MS = 25
+const IDLE_MS = 40
 /** Nothing more may come of a doubt that lasted so long. */
 const DOUBT_MS = 1_000
 
@@ -55,11 +55,14 @@ export async function play(world: World, round: Round): Promise<Outcome> {
   const { family } = account
   const targets = targetsOf(world)
   const demands: Demand[] = []
-  const moments = new Moments(world, demands)
-  const struck = round.strikes.map((strike) => land(world, strike, moments, targets))
+  const aim = new Aim(world, demands)
+  const landing = round.strikes.map((strike) => land(world, strike, aim, targets))
+  // What is aimed at an idle cluster strikes before anybody wants anything.
+  const idle = round.strikes.filter(({ aim: at }) => at === "idle")
+  if (idle.length > 0) await pause(Math.max(...idle.map(({ afterMs }) => afterMs)) + IDLE_MS)
   for (const asker of round.askers) demand(world, asker, demands)
   const reads = setInterval(() => read(world, round.number), 400)
-  const landed = await Promise.all(struck)
+  const landed = await Promise.all(landing)
   clearInterval(reads)
   heal(world)
   for (const { made } of landed) made?.undo()
@@ -95,78 +98,6 @@ function keepLast(world: World): void {
   world.shown.splice(0, world.shown.length, ...last.values())
 }
 
-/** The beginnings of the steps, for whoever aims at one. */
-class Moments {
-  readonly #world: World
-  readonly #demands: readonly Demand[]
-  readonly #eventsBefore: number
-  readonly #generation: number
-  readonly #waiting = new Set<() => void>()
-
-  constructor(world: World, demands: readonly Demand[]) {
-    this.#world = world
-    this.#demands = demands
-    this.#eventsBefore = world.account.events.length
-    this.#generation = world.account.generation
-    world.noted = () => {
-      for (const look of this.#waiting) look()
-    }
-  }
-
-  /** Resolves when the step has begun in this round, or will not for a while. */
-  begun(step: Strike["aim"]): Promise<void> {
-    if (step === "idle") return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(late)
-        this.#waiting.delete(look)
-        resolve()
-      }
-      const late = setTimeout(done, AIM_MS)
-      const look = (): void => {
-        const waitMs = this.#startsIn(step)
-        if (waitMs === null) return
-        this.#waiting.delete(look)
-        if (waitMs <= 0) done()
-        else setTimeout(done, waitMs)
-      }
-      this.#waiting.add(look)
-      look()
-    })
-  }
-
-  demanded(): void {
-    for (const look of this.#waiting) look()
-  }
-
-  /** In ms; null: it is not in sight. */
-  #startsIn(step: Exclude<Strike["aim"], "idle">): number | null {
-    const { account, history } = this.#world
-    const events = account.events.slice(this.#eventsBefore)
-    const sighted = history.sightings.filter(({ generation }) => generation > this.#generation)
-    switch (step) {
-      case "agreeing":
-        return this.#demands.length > 0 ? 0 : null
-      case "connecting":
-        return this.#world.running().some(({ member }) => member.seen?.holder != null) ? 0 : null
-      case "posting":
-        return events.length > 0 ? 0 : null
-      case "answered": {
-        const committed = events.find(({ type }) => type === "committed")
-        return committed?.type === "committed" ? committed.answersAt - now() : null
-      }
-      case "replicating":
-        return sighted.length > 0 ? 0 : null
-      case "after": {
-        const seats = new Set(sighted.map(({ seat }) => seat))
-        return this.#world.running().every(({ name }) => seats.has(name)) ? 0 : null
-      }
-      default:
-        return step satisfies never
-    }
-  }
-}
-
 interface Landing {
   readonly strike: Strike
   readonly made: Made | null
@@ -175,10 +106,10 @@ interface Landing {
 async function land(
   world: World,
   strike: Strike,
-  moments: Moments,
+  aim: Aim,
   targets: ReturnType<typeof targetsOf>,
 ): Promise<Landing> {
-  await moments.begun(strike.aim)
+  await aim.begun(strike.aim)
   await pause(strike.afterMs)
   const made = await make(world, strike, targets)
   if (made !== null && "forMs" in strike.fault) await pause(strike.fault.forMs)
@@ -243,7 +174,8 @@ async function settle(world: World, round: Round, healedAt: number): Promise<boo
     if (doubtSince !== null && now() - doubtSince > DOUBT_MS) {
       const isExplained =
         round.strikes.some(({ fault }) => mayLeaveDoubt(fault)) ||
-        world.running().some(({ member }) => member.seen?.courier === "inline")
+        // No courier could be started: the host sent by itself.
+        world.shown.some(({ seen }) => seen.courier === "inline")
       if (!isExplained) world.history.violated(`a doubt that no fault explains: ${states(world)}`)
       return true
     }
@@ -283,7 +215,8 @@ function isDoubt(world: World): boolean {
   if (!seen.every((one) => one?.generation === generation && one.epoch === epoch)) return false
   if (!seen.some((one) => one?.cause === "in_doubt")) return false
   const phases = world.recorded(epoch, generation)
-  return phases.includes("sending") && !phases.includes("answered") && !phases.includes("settled")
+  const wasSent = phases.includes("sending") || phases.includes("failed")
+  return wasSent && !phases.includes("answered") && !phases.includes("settled")
 }
 
 /** Everybody's view, for whoever has to find out. */

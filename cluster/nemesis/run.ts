@@ -56,11 +56,7 @@ export async function runFaults({ minutes, print, seed, stop }: Run): Promise<nu
 async function rounds(
   world: World,
   tally: Tally,
-  {
-    seed,
-    stop,
-    untilAt,
-  }: { readonly seed: number; readonly stop: AbortSignal; readonly untilAt: number },
+  { print, seed, stop, untilAt }: Omit<Run, "minutes"> & { readonly untilAt: number },
 ): Promise<void> {
   await Promise.all(PROFILES.map((profile) => openAll(world, profile)))
   await loginAnew(world)

@@ -9,7 +9,7 @@ import { processesWith } from "../../src/machine/lock-holder.ts"
 import type { ProfileDirectory } from "../../src/machine/profile.ts"
 import { Member, RefusalError } from "../demo/child.ts"
 import { found, type Founded } from "../demo/founding.ts"
-import { attempts } from "../demo/journals.ts"
+import { attempts, isAnswered } from "../demo/journals.ts"
 import { type Links, startLinks } from "../demo/links.ts"
 import { type Event, machineMs, type Seen } from "../demo/protocol.ts"
 import { servantsOf } from "../processes.ts"
@@ -154,13 +154,21 @@ export class World {
     return servantsOf(this.directory(profile).courierDb)
   }
 
-  /** What the couriers wrote down about the token of this generation, by profile. */
+  /**
+   * What the couriers wrote down about the token of this generation: the phases of its rows, and `failed` for the record of a
+   * request that was not answered.
+   */
   recorded(epoch: number, generation: number): readonly string[] {
-    return this.profiles.flatMap((profile) =>
-      attempts(this.directory(profile).courierDb)
+    return this.profiles.flatMap((profile) => {
+      const identity = this.#founded.identities.get(profile)
+      return attempts(this.directory(profile).courierDb)
         .filter((row) => row.epoch === epoch && row.generation === generation)
-        .map(({ phase }) => phase),
-    )
+        .map((row) =>
+          row.phase === "answered" && identity !== undefined && !isAnswered(row, identity)
+            ? "failed"
+            : row.phase,
+        )
+    })
   }
 
   /** A login made elsewhere is given to one member after the other until one takes it. */
