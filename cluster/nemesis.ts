@@ -45,4 +45,9 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main()
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`broken off: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}

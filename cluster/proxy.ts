@@ -91,10 +91,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     },
     blackhole(way) {
       mode = "blackhole"
-      for (const { front, back } of pipes) {
-        if (way !== "back") front.pause()
-        if (way !== "out") back?.pause()
-      }
+      for (const pipe of pipes) hold(pipe, way)
     },
     delay(ms) {
       delayMs = ms
@@ -104,10 +101,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       for (const pipe of pipes) {
         if (pipe.frontEnded || pipe.back?.destroyed === true) drop(pipe)
         else if (pipe.back === null) openBack(pipe)
-        else {
-          pipe.front.resume()
-          pipe.back.resume()
-        }
+        else resume(pipe)
       }
     },
     async close() {
@@ -115,6 +109,16 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       await stopListening(server)
     },
   }
+}
+
+function hold({ back, front }: Pipe, way: Way | undefined): void {
+  if (way !== "back") front.pause()
+  if (way !== "out") back?.pause()
+}
+
+function resume({ back, front }: Pipe): void {
+  front.resume()
+  back?.resume()
 }
 
 async function listen(server: Server, port: number): Promise<number> {

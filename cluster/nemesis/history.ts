@@ -3,6 +3,8 @@
  * from outside. Decides what is a violation; where the sightings come from is the world's business.
  */
 
+import { createHash } from "node:crypto"
+
 import type { Seen } from "../demo/protocol.ts"
 import type { Account, Family } from "./account.ts"
 
@@ -18,6 +20,10 @@ export interface Sighting {
   readonly hash: string | null
 }
 
+/** An opaque token of the server: so many characters of base64url, perhaps amid others. */
+const TOKEN = /[\w-]{43,}/g
+const TOKEN_LENGTH = 43
+
 interface Place {
   readonly epoch: number
   readonly generation: number
@@ -27,7 +33,7 @@ export class History {
   readonly violations: string[] = []
   /** Of the present round. */
   readonly sightings: Sighting[] = []
-  readonly #account: Account
+  readonly #account: Pick<Account, "events" | "families" | "family">
   /** An older pair than another process of the profile had before. */
   readonly behind: Sighting[] = []
   readonly #newest = new Map<string, Place>()
@@ -39,7 +45,7 @@ export class History {
   /** From the login anew until all have it, the old one may still be shown. */
   #settledFamily: Family | null = null
 
-  constructor(account: Account) {
+  constructor(account: Pick<Account, "events" | "families" | "family">) {
     this.#account = account
   }
 
@@ -126,4 +132,15 @@ export class History {
 
 function isOlder(a: Place, b: Place): boolean {
   return a.epoch < b.epoch || (a.epoch === b.epoch && a.generation < b.generation)
+}
+
+/** Whether a token shows in a text, by the hashes of all that were issued. */
+export function tokensIn(text: string, hashes: ReadonlySet<string>): boolean {
+  return [...text.matchAll(TOKEN)].some(([run]) =>
+    Array.from({ length: run.length - TOKEN_LENGTH + 1 }, (_, at) =>
+      createHash("sha256")
+        .update(run.slice(at, at + TOKEN_LENGTH))
+        .digest("hex"),
+    ).some((hash) => hashes.has(hash)),
+  )
 }

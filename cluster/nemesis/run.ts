@@ -3,9 +3,8 @@
  * what happens in a round is `round.ts`.
  */
 
-import { createHash } from "node:crypto"
-
 import { between, seededRandom } from "../../src/core/base/random.ts"
+import { tokensIn } from "./history.ts"
 import { DEFAULT_MINUTES } from "./options.ts"
 import { planOf } from "./plan.ts"
 import { loginAnew, play } from "./round.ts"
@@ -16,9 +15,6 @@ const PROFILES: readonly string[] = ["laptop", "desktop", "devbox"]
 /** Fewer refreshes a minute than this say nothing. */
 const REFRESHES_PER_MINUTE_MIN = 5
 const PROGRESS_MS = 5_000
-/** An opaque token of the server: so many characters of base64url. */
-const TOKEN = /[\w-]{43,}/g
-const TOKEN_LENGTH = 43
 
 export interface Run {
   readonly minutes: number
@@ -85,8 +81,7 @@ function seekTokens(world: World): void {
     families.flatMap(({ pairs }) => pairs.flatMap((pair) => Object.values(pair.hashes))),
   )
   for (const text of world.exposed()) {
-    if (tokensIn(text, hashes).length > 0)
-      world.history.violated("a token shows in a log or an argument")
+    if (tokensIn(text, hashes)) world.history.violated("a token shows in a log or an argument")
   }
 }
 
@@ -150,18 +145,4 @@ async function verdict(
     return 3
   }
   return 0
-}
-
-/** The tokens of the server that show in a text, by their hashes. */
-export function tokensIn(text: string, hashes: ReadonlySet<string>): readonly string[] {
-  return [...text.matchAll(TOKEN)].flatMap(([run]) => {
-    const found: string[] = []
-    for (let at = 0; at + TOKEN_LENGTH <= run.length; at += 1) {
-      const hash = createHash("sha256")
-        .update(run.slice(at, at + TOKEN_LENGTH))
-        .digest("hex")
-      if (hashes.has(hash)) found.push(hash)
-    }
-    return found
-  })
 }

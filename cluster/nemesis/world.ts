@@ -60,8 +60,17 @@ export class World {
   #closing = false
 
   static async make(options: WorldOptions): Promise<World> {
-    const { profiles } = options
     const account = await Account.start()
+    try {
+      return await World.#around(account, options)
+    } catch (error) {
+      await account.close()
+      throw error
+    }
+  }
+
+  static async #around(account: Account, options: WorldOptions): Promise<World> {
+    const { profiles } = options
     const serverProxy = await startProxy({
       target: { host: "127.0.0.1", port: Number(new URL(account.issuer).port) },
     })
@@ -123,10 +132,17 @@ export class World {
     return directory
   }
 
+  /** A process that cannot open its profile is ended; whoever waits for all to agree starts another. */
   async start(seat: Seat): Promise<void> {
     seat.run += 1
     seat.stopped = false
-    await seat.member.start()
+    try {
+      await seat.member.start()
+    } catch (error) {
+      if (this.#closing) return
+      this.history.violated(`${seat.name} could not open its profile: ${String(error)}`)
+      await seat.member.kill()
+    }
   }
 
   /** The seats of a profile whose process runs, or of all. */
@@ -200,7 +216,9 @@ export class World {
     const own = [this.account.pid, ...this.seats.map(({ member }) => member.pid)]
     const shown = own.flatMap((pid) => (pid == null ? [] : [shownBy(pid)]))
     const servants = this.profiles.flatMap((profile) => this.servants(profile))
-    return [...this.#said.splice(0), ...shown, ...servants.map((one) => one.shown)]
+    const { stderr } = this.account
+    this.account.stderr = ""
+    return [stderr, ...this.#said.splice(0), ...shown, ...servants.map((one) => one.shown)]
   }
 
   /** Ends every process by its pid and removes what lies on the disk. Never throws. */
