@@ -131,7 +131,7 @@ async function killOnce(world: World, random: Random, count: Count): Promise<voi
   const isAwaited = random() < 0.5
   asker.member.ask({ type: "get", mode: "force", timeoutMs: PATIENCE_MS }).catch(() => undefined)
   const served = (): readonly Served[] => account.events.slice(eventsBefore)
-  if (!(await until(() => served().length > 0))) {
+  if (!(await until(world, () => served().length > 0))) {
     return history.violated(`nothing was sent: ${states(world)}`)
   }
   await pause(killAfterMs)
@@ -145,7 +145,7 @@ async function killOnce(world: World, random: Random, count: Count): Promise<voi
   const others = world.seats.filter((seat) => seat !== victim || isAlone)
   const haveAt = await untilHad(world, others, wanted)
   if (victim !== null && !isAlone) await world.start(victim)
-  const isBack = await until(() => isSettled(world) && account.generation === wanted)
+  const isBack = await until(world, () => isSettled(world) && account.generation === wanted)
   const commit = served().find(({ type }) => type === "committed")
   const answersAt = commit?.type === "committed" ? commit.answersAt : 0
   history.judge()
@@ -165,32 +165,32 @@ async function killOnce(world: World, random: Random, count: Count): Promise<voi
 
 /** When the last of these has had the generation; null: one of them did not get it in time. */
 async function untilHad(
-  { history }: World,
+  world: World,
   seats: readonly Seat[],
   wanted: number,
 ): Promise<number | null> {
   const times = (): readonly (number | undefined)[] =>
     seats.map(
       ({ name, run }) =>
-        history.sightings.find(
+        world.history.sightings.find(
           (one) => one.seat === name && one.run === run && one.generation >= wanted,
         )?.at,
     )
-  if (!(await until(() => times().every((at) => at !== undefined)))) return null
+  if (!(await until(world, () => times().every((at) => at !== undefined)))) return null
   return Math.max(...times().map((at) => at ?? Number.NaN))
 }
 
 /** When the token could be read without any host; null: it could not in time. */
 async function untilRead(world: World, wanted: number): Promise<number | null> {
   const { path } = world.directory(world.profiles[0] ?? "")
-  const isThere = await until(() => (readCachedToken(path)?.generation ?? 0) >= wanted)
+  const isThere = await until(world, () => (readCachedToken(path)?.generation ?? 0) >= wanted)
   return isThere ? now() : null
 }
 
-async function until(holds: () => boolean): Promise<boolean> {
+async function until(world: World, holds: () => boolean): Promise<boolean> {
   const late = now() + PATIENCE_MS
   while (!holds()) {
-    if (now() > late) return false
+    if (now() > late || world.isClosing) return false
     await pause(LOOK_MS)
   }
   return true

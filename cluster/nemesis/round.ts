@@ -167,7 +167,7 @@ async function restart(world: World): Promise<void> {
 /** Waits until all agree. @returns true: the token was spent, or may have been, and nobody can have the answer. */
 async function settle(world: World, round: Round, healedAt: number): Promise<boolean> {
   let doubtSince: number | null = null
-  for (;;) {
+  while (!world.isClosing) {
     if (isSettled(world)) return false
     const isLost = isDoubt(world)
     doubtSince = isLost ? (doubtSince ?? now()) : null
@@ -189,6 +189,7 @@ async function settle(world: World, round: Round, healedAt: number): Promise<boo
     await restart(world)
     await pause(LOOK_MS)
   }
+  return false
 }
 
 /** All show the newest token that the server issued, and nothing is under way. */
@@ -239,7 +240,7 @@ export function states(world: World): string {
 export async function loginAnew(world: World): Promise<void> {
   await world.login()
   const from = now()
-  while (!isSettled(world)) {
+  while (!isSettled(world) && !world.isClosing) {
     if (now() - from > CONVERGED_MS) {
       return world.history.violated(`a new login did not reach everybody: ${states(world)}`)
     }

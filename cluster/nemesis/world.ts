@@ -57,7 +57,7 @@ export class World {
   noted: () => void = () => undefined
   readonly #founded: Founded
   readonly #said: string[] = []
-  #closing = false
+  #isClosing = false
 
   static async make(options: WorldOptions): Promise<World> {
     const account = await Account.start()
@@ -126,6 +126,11 @@ export class World {
     )
   }
 
+  /** All is being ended: whoever still waits for something waits in vain. */
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
   directory(profile: string): ProfileDirectory {
     const directory = this.#founded.directories.get(profile)
     if (directory === undefined) throw new Error(`there is no profile ${profile}`)
@@ -134,12 +139,13 @@ export class World {
 
   /** A process that cannot open its profile is ended; whoever waits for all to agree starts another. */
   async start(seat: Seat): Promise<void> {
+    if (this.#isClosing) return
     seat.run += 1
     seat.stopped = false
     try {
       await seat.member.start()
     } catch (error) {
-      if (this.#closing) return
+      if (this.#isClosing) return
       this.history.violated(`${seat.name} could not open its profile: ${String(error)}`)
       await seat.member.kill()
     }
@@ -199,7 +205,7 @@ export class World {
       refreshExpiresInSeconds: null,
       subject: null,
     }
-    for (let tries = 0; ; tries += 1) {
+    for (let tries = 0; !this.#isClosing; tries += 1) {
       const seat = this.running()[tries % this.running().length]
       try {
         await seat?.member.ask({ type: "login", tokens, issuedAtMs: Date.now() })
@@ -223,18 +229,26 @@ export class World {
 
   /** Ends every process by its pid and removes what lies on the disk. Never throws. */
   async close(): Promise<void> {
-    this.#closing = true
+    this.#isClosing = true
     await Promise.allSettled(this.seats.map(({ member }) => member.kill()))
-    for (const profile of this.profiles) {
-      for (const { pid } of this.servants(profile)) endProcess(pid)
-    }
+    await this.#endServants()
     await Promise.allSettled([this.links.close(), this.serverProxy.close(), this.account.close()])
     this.disk.unmount()
     this.#founded.remove()
   }
 
+  /** Couriers that nobody is there for any more, and whoever they start meanwhile. */
+  async #endServants(): Promise<void> {
+    for (let tries = 0; tries < 40; tries += 1) {
+      const left = this.profiles.flatMap((profile) => this.servants(profile))
+      if (left.length === 0) return
+      for (const { pid } of left) endProcess(pid)
+      await pause(25)
+    }
+  }
+
   #died(seat: Seat, how: string): void {
-    if (!this.#closing) this.history.violated(`${seat.name} ended by itself (${how})`)
+    if (!this.#isClosing) this.history.violated(`${seat.name} ended by itself (${how})`)
   }
 
   #hear(seat: Seat, event: Event): void {
