@@ -116,13 +116,13 @@ export class Member {
     })
   }
 
-  /** SIGKILL, to its whole group where it leads one. Resolves when the process is gone. */
-  async kill(): Promise<void> {
+  /** SIGKILL, also to the whole group that it leads (`ownGroup`). Resolves when the process is gone. */
+  async kill(whom: "process" | "group" = "process"): Promise<void> {
     const child = this.#process
     if (child?.pid === undefined) return
     this.#told = true
     const closed = once(child, "close")
-    if (this.#options.ownGroup === true) killGroup(child.pid)
+    if (whom === "group") killGroup(child.pid)
     child.kill("SIGKILL")
     await closed
   }

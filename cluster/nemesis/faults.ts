@@ -87,7 +87,7 @@ async function kill(
     case "host":
     case "group": {
       if (host?.member.pid == null) return false
-      await host.member.kill()
+      await host.member.kill(what === "group" ? "group" : "process")
       return true
     }
     case "guest": {

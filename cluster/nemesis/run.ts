@@ -13,7 +13,9 @@ import { now, World } from "./world.ts"
 
 const PROFILES: readonly string[] = ["laptop", "desktop", "devbox"]
 /** Fewer refreshes a minute than this say nothing. */
-const REFRESHES_PER_MINUTE_MIN = 5
+const REFRESHES_PER_MINUTE_MIN = 3
+/** However short and slow a run is. */
+const ROUNDS_MIN = 3
 const PROGRESS_MS = 5_000
 
 export interface Run {
@@ -30,7 +32,6 @@ export async function runFaults({ minutes, print, seed, stop }: Run): Promise<nu
   const world = await World.make({ profiles: PROFILES, guests, disk: true })
   const tally = new Tally()
   const startedAt = now()
-  const untilAt = startedAt + minutes * 60_000
   const progress = setInterval(() => print(progressLine(world, tally, startedAt)), PROGRESS_MS)
   const stopped = new Promise<void>((resolve) => {
     stop.addEventListener("abort", () => resolve())
@@ -40,7 +41,7 @@ export async function runFaults({ minutes, print, seed, stop }: Run): Promise<nu
     print(
       `seed ${seed}: ${PROFILES.length} members, ${world.seats.length} processes, a strict server, ${minutes} min`,
     )
-    await Promise.race([rounds(world, tally, { print, seed, untilAt, stop }), stopped])
+    await Promise.race([rounds(world, tally, { minutes, print, seed, stop }), stopped])
     if (stop.aborted) return 130
     return await verdict(world, tally, { minutes, seed, startedAt, print })
   } finally {
@@ -52,12 +53,15 @@ export async function runFaults({ minutes, print, seed, stop }: Run): Promise<nu
 async function rounds(
   world: World,
   tally: Tally,
-  { print, seed, stop, untilAt }: Omit<Run, "minutes"> & { readonly untilAt: number },
+  { minutes, print, seed, stop }: Run,
 ): Promise<void> {
   await Promise.all(PROFILES.map((profile) => openAll(world, profile)))
   await loginAnew(world)
+  tally.startedAt = now()
+  const untilAt = tally.startedAt + minutes * 60_000
   const hasDisk = world.disk.missing === null
-  for (let number = 1; now() < untilAt && !stop.aborted; number += 1) {
+  const goesOn = (): boolean => now() < untilAt || tally.rounds < ROUNDS_MIN
+  for (let number = 1; goesOn() && !stop.aborted; number += 1) {
     const before = world.history.violations.length
     const outcome = await play(world, planOf(seed, number, world.seats.length, hasDisk))
     tally.count(outcome)
@@ -109,7 +113,7 @@ async function verdict(
   const { history, disk } = world
   const counters = await world.account.counters()
   history.reckon(counters.tokensSentTwice, counters.familiesRevoked)
-  const perMinute = counters.refreshes / ((now() - startedAt) / 60_000)
+  const perMinute = counters.refreshes / ((now() - tally.startedAt) / 60_000)
   print(progressLine(world, tally, startedAt))
   print("what the faults hit:")
   for (const line of tally.histogram()) print(line)

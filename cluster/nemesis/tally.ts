@@ -18,6 +18,8 @@ const WORDS: Readonly<Record<Hit, string>> = {
 const HITS: readonly Hit[] = [...STEPS, "doubt"]
 
 export class Tally {
+  /** When the first round began. */
+  startedAt: number = Number.NaN
   rounds = 0
   faults = 0
   /** Logins that a fault cost which nobody can help. */
