@@ -186,8 +186,9 @@ function server(
   made: (undo: () => void) => Made,
 ): Made {
   const proxy = world.serverProxy
-  if (how === "cut") proxy.cut()
+  if (how === "cut" || how === "reset") proxy.cut()
   else proxy.blackhole(how === "drop" ? "back" : undefined)
+  if (how === "reset") proxy.heal()
   let over = false
   const one = made(() => {
     over = true
@@ -203,5 +204,7 @@ async function dropAnswer(world: World, isOver: () => boolean): Promise<void> {
   const until = now() + ANSWERED_MS
   while (world.account.inFlight > 0 && now() < until) await pause(5)
   await pause(100)
-  if (!isOver()) world.serverProxy.cut()
+  if (isOver()) return
+  world.serverProxy.cut()
+  world.serverProxy.heal()
 }

@@ -54,8 +54,10 @@ export class History {
     this.sightings.length = 0
   }
 
+  /** Told once a round, however often it is seen. */
   violated(what: string): void {
-    this.violations.push(`round ${this.#round}: ${what}`)
+    const violation = `round ${this.#round}: ${what}`
+    if (!this.violations.includes(violation)) this.violations.push(violation)
   }
 
   saw(sighting: Sighting): void {

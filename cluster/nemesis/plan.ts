@@ -6,7 +6,7 @@
 import { below, between, type Random, seededRandom } from "../../src/core/base/random.ts"
 import { pick } from "../../src/testing/pick.ts"
 
-/** Of a refresh, in order. `doubt`: it may have been spent, and nobody knows the answer. */
+/** Of a refresh, in order. */
 export const STEPS = [
   "idle",
   "agreeing",
@@ -33,8 +33,15 @@ export type Fault =
       readonly how: "cut" | "hole" | "out" | "back" | "slow"
       readonly forMs: number
     }
-  /** Between all members and the server. drop: the answer under way is lost. */
-  | { readonly type: "server"; readonly how: "cut" | "hole" | "drop"; readonly forMs: number }
+  /**
+   * Between all members and the server. reset: what is connected breaks, and whoever tries again gets through. drop: the answer
+   * under way is lost.
+   */
+  | {
+      readonly type: "server"
+      readonly how: "cut" | "reset" | "hole" | "drop"
+      readonly forMs: number
+    }
   | { readonly type: "disk"; readonly forMs: number }
 
 export interface Strike {
@@ -63,6 +70,11 @@ const FOR_MS = { min: 300, max: 4_000 }
 const STOP_MS_MAX = 6_500
 const DAY_MS = 86_400_000
 
+/** What the rounds aim at, in turn: most that can be lost is lost while the request is at the server. */
+const AIMS: readonly Step[] = [...STEPS, "posting"]
+/** So many of the faults that are aimed at a request at the server are the server's own. */
+const SERVER_SHARE = 0.25
+
 /** How long after its beginning a step is struck, at most, in ms. */
 const WITHIN_MS: Readonly<Record<Step, number>> = {
   idle: 60,
@@ -79,7 +91,7 @@ export function planOf(seed: number, number: number, seats: number, hasDisk: boo
   const random = seededRandom(Math.imul(seed, 0x9e3779b1) + number)
   // The first draws of neighbouring seeds are alike.
   for (let at = 0; at < 4; at += 1) random()
-  const first = strike(random, STEPS[number % STEPS.length] ?? "idle", hasDisk)
+  const first = strike(random, AIMS[number % AIMS.length] ?? "idle", hasDisk)
   const second = strike(random, pick(random, STEPS), hasDisk)
   return {
     number,
@@ -93,16 +105,17 @@ export function planOf(seed: number, number: number, seats: number, hasDisk: boo
 
 function strike(random: Random, aim: Step, hasDisk: boolean): Strike {
   return {
-    fault: fault(random, hasDisk),
+    fault: fault(random, aim, hasDisk),
     aim,
     afterMs: Math.round(random() * WITHIN_MS[aim]),
     whom: random() < 0.7 ? "holder" : below(random, 3),
   }
 }
 
-function fault(random: Random, hasDisk: boolean): Fault {
+function fault(random: Random, aim: Step, hasDisk: boolean): Fault {
   const forMs = Math.round(between(random, FOR_MS.min, FOR_MS.max))
-  const drawn = random()
+  const isServer = random() < SERVER_SHARE && aim === "posting"
+  const drawn = isServer ? 0.9 : random()
   if (drawn < 0.45) {
     const what = pick(random, [
       "host",
@@ -128,7 +141,7 @@ function fault(random: Random, hasDisk: boolean): Fault {
     return { type: "members", how, forMs }
   }
   if (drawn < 0.94 || !hasDisk) {
-    return { type: "server", how: pick(random, ["cut", "hole", "drop"] as const), forMs }
+    return { type: "server", how: pick(random, ["cut", "reset", "hole", "drop"] as const), forMs }
   }
   return { type: "disk", forMs }
 }
