@@ -1,8 +1,9 @@
-/** What a run came to, counted and printed. Decides the words; what is a violation was decided before. */
+/** What a run came to, counted. Decides how faults and steps are called. */
 
 import type { Hit } from "./moments.ts"
 import { STEPS } from "./plan.ts"
 import type { Outcome } from "./round.ts"
+import { now } from "./world.ts"
 
 /** The step that a fault hit, as the histogram names it. */
 const WORDS: Readonly<Record<Hit, string>> = {
@@ -18,8 +19,11 @@ const WORDS: Readonly<Record<Hit, string>> = {
 const HITS: readonly Hit[] = [...STEPS, "doubt"]
 
 export class Tally {
-  /** When the first round began. */
-  startedAt: number = Number.NaN
+  readonly openedAt: number = now()
+  /** When the first round began, with everybody there and logged in. */
+  beganAt: number = Number.NaN
+  /** Faults that killed processes -9, one or several at once. */
+  kills = 0
   rounds = 0
   faults = 0
   /** Logins that a fault cost which nobody can help. */
@@ -36,6 +40,7 @@ export class Tally {
       row.set(hit, (row.get(hit) ?? 0) + 1)
       this.#hits.set(fault, row)
       this.faults += 1
+      if (fault.startsWith("kill")) this.kills += 1
     }
   }
 
