@@ -13,12 +13,13 @@ import { traceOf } from "./trace.ts"
 import { now, pause, type Seat, type World } from "./world.ts"
 
 /** After the faults all must agree within this. Unsent attempts wait up to 60 s, but not after so few. */
-export const CONVERGED_MS = 45_000
+const CONVERGED_MS = 45_000
 /** Answers to demands are waited for so long; who asks later is told sooner. */
 const DEMAND_MS = 20_000
 /** A read of a valid token must not take longer, whatever happens. */
 const READ_MS = 5_000
 const LOOK_MS = 25
+/** Between the last fault that is aimed at an idle cluster and the first demand. */
 const IDLE_MS = 40
 /** Nothing more may come of a doubt that lasted so long. */
 const DOUBT_MS = 1_000
@@ -30,7 +31,7 @@ export interface Struck {
 
 export interface Outcome {
   readonly struck: readonly Struck[]
-  /** The login was lost, as the last fault must cost it, and another one was made. */
+  /** A fault cost the answer, which nobody can help, and with it the login: another one was made. */
   readonly doubt: boolean
   /** From the end of the last fault until all had the newest token, in ms. */
   readonly convergedMs: number
@@ -47,7 +48,8 @@ export async function play(world: World, round: Round): Promise<Outcome> {
   const { history, account } = world
   history.begin(round.number)
   keepLast(world)
-  await account.turn(round)
+  const { delayAfterCommitMs, delayBeforeCommitMs } = round
+  await account.turn({ delayAfterCommitMs, delayBeforeCommitMs })
   for (const { proxy } of allLinks(world)) proxy.delay(round.linkMs)
   const startedAt = now()
   const violationsBefore = history.violations.length
@@ -61,7 +63,7 @@ export async function play(world: World, round: Round): Promise<Outcome> {
   const idle = round.strikes.filter(({ aim: at }) => at === "idle")
   if (idle.length > 0) await pause(Math.max(...idle.map(({ afterMs }) => afterMs)) + IDLE_MS)
   for (const asker of round.askers) demand(world, asker, demands)
-  const reads = setInterval(() => read(world, round.number), 400)
+  const reads = setInterval(() => read(world), 400)
   const landed = await Promise.all(landing)
   clearInterval(reads)
   heal(world)
@@ -131,7 +133,7 @@ function demand(world: World, asker: number, demands: Demand[]): void {
 }
 
 /** Whoever runs is served the token that is still valid. */
-function read(world: World, round: number): void {
+function read(world: World): void {
   for (const seat of world.running()) {
     if (seat.stopped || seat.member.seen === null) continue
     const { run } = seat
@@ -141,7 +143,7 @@ function read(world: World, round: number): void {
       if (seat.run !== run || !(error instanceof RefusalError)) return
       const ms = Math.round(now() - askedAt)
       world.history.violated(
-        `${seat.name} was refused a valid token after ${ms} ms (round ${round}): ${error.message}`,
+        `${seat.name} was refused a valid token after ${ms} ms: ${error.message}`,
       )
     })
   }

@@ -75,7 +75,7 @@ export function percentile(numbers: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
 }
 
-export function spreadOf(numbers: readonly number[]): string {
+function spreadOf(numbers: readonly number[]): string {
   const cells = [0.5, 0.95, 1].map((share) => percentile(numbers, share).toFixed(0))
   return `median ${cells[0]} ms, p95 ${cells[1]} ms, max ${cells[2]} ms`
 }

@@ -3,7 +3,7 @@
  * there is, how it starts and ends, and what is noted of it; what befalls it is `faults.ts`, in which order `round.ts`.
  */
 
-import { readFileSync, readlinkSync } from "node:fs"
+import { readFileSync } from "node:fs"
 
 import { processesWith } from "../../src/machine/lock-holder.ts"
 import type { ProfileDirectory } from "../../src/machine/profile.ts"
@@ -253,8 +253,11 @@ export class World {
 
   #hear(seat: Seat, event: Event): void {
     const { name, profile, run } = seat
-    const saw = (token: { epoch: number; generation: number }, at: number, hash: string | null) =>
-      this.history.saw({ seat: name, profile, run, at, ...placeOf(token), hash })
+    const saw = (
+      { epoch, generation }: { readonly epoch: number; readonly generation: number },
+      at: number,
+      hash: string | null,
+    ): void => this.history.saw({ seat: name, profile, run, at, epoch, generation, hash })
     switch (event.type) {
       case "seen":
         this.shown.push({ seat: name, at: event.at, seen: event.seen })
@@ -279,17 +282,10 @@ export class World {
   }
 }
 
-function placeOf(token: { epoch: number; generation: number }): {
-  epoch: number
-  generation: number
-} {
-  return { epoch: token.epoch, generation: token.generation }
-}
-
 function shownBy(pid: number): string {
   try {
     const of = (file: string): string => readFileSync(`/proc/${pid}/${file}`, "utf8")
-    return [of("cmdline"), of("environ"), readlinkSync(`/proc/${pid}/cwd`)].join("\0")
+    return [of("cmdline"), of("environ")].join("\0")
   } catch {
     return ""
   }
