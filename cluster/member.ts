@@ -3,6 +3,8 @@
  * parent asks over the channel. Decides nothing; ends with its parent.
  */
 
+import { createHash } from "node:crypto"
+
 import { isQuorateError, openSession } from "../src/index.ts"
 import type { ClusterStatus, Session, Token } from "../src/index.ts"
 import {
@@ -13,6 +15,7 @@ import {
   type Request,
   type Seen,
 } from "./demo/protocol.ts"
+import { setWallClock } from "./wall-clock.ts"
 
 let session: Session | null = null
 /** What the application uses at present: a server may refuse it. */
@@ -33,10 +36,12 @@ function seenOf(status: ClusterStatus): Seen {
     cause: status.cause,
     role: status.role,
     quorum: status.quorum,
+    epoch: status.epoch,
     generation: status.generation,
     expiresAtMs: status.expiresAtMs,
     leader: nameOf(status.leader),
     holder: nameOf(status.holder),
+    courier: status.courier,
     peers: peers.map(({ name }) => name).toSorted(),
   }
 }
@@ -46,7 +51,12 @@ function look(open: Session): void {
   const text = JSON.stringify(seen)
   if (text === told) return
   told = text
-  tell({ type: "seen", seen })
+  tell({ type: "seen", seen, at: machineMs() })
+}
+
+/** A token as it may be told: recognizable, and of no use to anybody. */
+function hashOf({ accessToken }: Token): string {
+  return createHash("sha256").update(accessToken).digest("hex")
 }
 
 async function open(command: Extract<Command, { type: "open" }>): Promise<null> {
@@ -55,8 +65,16 @@ async function open(command: Extract<Command, { type: "open" }>): Promise<null> 
   session = opened
   opened.subscribe((event) => {
     if (event.type === "token" && event.token !== null) {
-      const { generation, source } = event.token
-      tell({ type: "token", generation, here: source === "refresh", at: machineMs() })
+      const { epoch, generation, source } = event.token
+      const at = machineMs()
+      tell({
+        type: "token",
+        epoch,
+        generation,
+        hash: hashOf(event.token),
+        here: source === "refresh",
+        at,
+      })
     }
     if (watchMs !== null) look(opened)
   })
@@ -79,11 +97,16 @@ async function get(
     ...(mode === "force" ? { mode: "force" } : refused),
   })
   held = token
-  return { generation: token.generation, source: token.source, askedAt, doneAt: machineMs() }
+  const { epoch, generation, source } = token
+  return { epoch, generation, hash: hashOf(token), source, askedAt, doneAt: machineMs() }
 }
 
 async function perform(command: Command): Promise<Answers[keyof Answers]> {
   if (command.type === "open") return open(command)
+  if (command.type === "clock") {
+    setWallClock(command.offMs)
+    return null
+  }
   if (session === null) throw new Error("not open yet")
   switch (command.type) {
     case "login": {

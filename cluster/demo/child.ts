@@ -37,6 +37,12 @@ export interface MemberOptions {
   readonly changed: (member: Member) => void
   /** It ended although nobody told it to. */
   readonly died: (member: Member, how: string) => void
+  /** Every word of it. */
+  readonly heard?: ((member: Member, event: Event) => void) | undefined
+  /** Whatever it writes to its stderr. */
+  readonly said?: ((text: string) => void) | undefined
+  /** It leads a process group, which can be killed as one. @defaultValue false */
+  readonly ownGroup?: boolean | undefined
 }
 
 interface Waiting {
@@ -81,12 +87,14 @@ export class Member {
     const child = spawn(process.execPath, [SCRIPT], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       windowsHide: true,
+      detached: this.#options.ownGroup ?? false,
     })
     this.#process = child
     this.#told = false
     this.#stderr = ""
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS_MAX)
+      this.#options.said?.(text)
     })
     child.on("message", (event: Event) => this.#hear(event))
     child.on("error", (error) => this.#ended(child, String(error)))
@@ -108,14 +116,19 @@ export class Member {
     })
   }
 
-  /** SIGKILL. Resolves when the process is gone. */
-  async kill(): Promise<void> {
+  /** SIGKILL, also to the whole group that it leads (`ownGroup`). Resolves when the process is gone. */
+  async kill(whom: "process" | "group" = "process"): Promise<void> {
     const child = this.#process
-    if (child === null) return
+    if (child?.pid === undefined) return
     this.#told = true
     const closed = once(child, "close")
+    if (whom === "group") killGroup(child.pid)
     child.kill("SIGKILL")
     await closed
+  }
+
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    this.#process?.kill(name)
   }
 
   /** Lets it close its session; kills it when that takes too long. */
@@ -130,6 +143,7 @@ export class Member {
   }
 
   #hear(event: Event): void {
+    this.#options.heard?.(this, event)
     switch (event.type) {
       case "seen":
         this.#seen = event.seen
@@ -166,5 +180,13 @@ export class Member {
     this.#options.changed(this)
     const last = this.#stderr.trim().split("\n").slice(-8).join("\n")
     if (!this.#told) this.#options.died(this, last === "" ? how : `${how}: ${last}`)
+  }
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL")
+  } catch {
+    // It has just ended by itself.
   }
 }

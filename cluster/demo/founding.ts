@@ -9,12 +9,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 import { openProfileDirectory, type ProfileDirectory } from "../../src/machine/profile.ts"
+import type { Identity } from "../../src/ports/sealer.ts"
 import { setUp } from "../../src/session/open.ts"
 import type { ProviderOptions } from "../../src/session/types.ts"
 import { parseSessionOptions } from "../../src/wire/options.ts"
 
 export interface Founded {
   readonly directories: ReadonlyMap<string, ProfileDirectory>
+  /** Whose key opens what their couriers recorded. */
+  readonly identities: ReadonlyMap<string, Identity>
   /** Removes everything. */
   remove(): void
 }
@@ -47,7 +50,11 @@ export function found(
         mode: 0o600,
       })
     }
-    return { directories: new Map(profiles.map((one) => [one.name, one.directory])), remove }
+    return {
+      directories: new Map(profiles.map((one) => [one.name, one.directory])),
+      identities: new Map(profiles.map((one) => [one.name, one.profile.identity])),
+      remove,
+    }
   } catch (error) {
     remove()
     throw error

@@ -6,10 +6,15 @@
 import { existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 
-export interface Attempt {
-  readonly epoch: number
-  readonly generation: number
+import type { AttemptKey } from "../../src/core/refresh/types.ts"
+import { recordContext } from "../../src/courier/trip.ts"
+import type { Identity } from "../../src/ports/sealer.ts"
+import { decodeExchange } from "../../src/wire/exchange.ts"
+
+export interface Attempt extends AttemptKey {
   readonly phase: string
+  /** What the courier saw of the answer; null: nothing is kept of it. */
+  readonly sealed: Uint8Array | null
 }
 
 /** Every attempt in one journal, those that were fenced off before they sent included. None where there is no journal yet. */
@@ -18,16 +23,26 @@ export function attempts(courierDb: string): readonly Attempt[] {
   const db = new DatabaseSync(courierDb, { readOnly: true, timeout: 1_000 })
   try {
     return db
-      .prepare("SELECT epoch, generation, phase FROM attempt")
+      .prepare("SELECT * FROM attempt")
       .all()
       .map((row) => ({
         epoch: Number(row["epoch"]),
         generation: Number(row["generation"]),
+        parent: String(row["parent"]),
+        turn: Number(row["turn"]),
+        attempt: Number(row["attempt"]),
         phase: String(row["phase"]),
+        sealed: row["sealed"] instanceof Uint8Array ? row["sealed"] : null,
       }))
   } finally {
     db.close()
   }
+}
+
+/** Whether a whole answer is kept, and not only how the request failed. */
+export function isAnswered({ sealed, ...key }: Attempt, identity: Identity): boolean {
+  if (sealed === null) return false
+  return decodeExchange(identity.open(sealed, recordContext(key))).response?.complete === true
 }
 
 export interface Sent {

@@ -14,10 +14,12 @@ export interface Links {
   /** Resets every connection of this member with the others, and every new one. */
   cut(name: string): void
   heal(name: string): void
+  /** The ways between this member and the others; `from` is who connects. */
+  of(name: string): readonly Link[]
   close(): Promise<void>
 }
 
-interface Link {
+export interface Link {
   readonly from: string
   readonly to: string
   readonly proxy: Proxy
@@ -74,6 +76,7 @@ export async function startLinks(names: readonly string[]): Promise<Links> {
       const link = links.find((one) => one.from === from && one.to === to)
       return loopback(link?.proxy.port ?? ports.get(to) ?? 0)
     },
+    of,
     cut: (name) => of(name).forEach(({ proxy }) => proxy.cut()),
     heal: (name) => of(name).forEach(({ proxy }) => proxy.heal()),
     close: async () => void (await Promise.all(links.map(({ proxy }) => proxy.close()))),

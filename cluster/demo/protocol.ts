@@ -24,6 +24,8 @@ export type Command =
     }
   | { readonly type: "fetch"; readonly url: string }
   | { readonly type: "leader" }
+  /** The wall clock of this process is off by so much from now on, in ms; 0: it is right again. */
+  | { readonly type: "clock"; readonly offMs: number }
   | { readonly type: "close" }
 
 export interface Answers {
@@ -31,7 +33,10 @@ export interface Answers {
   readonly login: { readonly generation: number }
   /** Times are {@link machineMs}. */
   readonly get: {
+    readonly epoch: number
     readonly generation: number
+    /** SHA-256 of the access token, hexadecimal. */
+    readonly hash: string
     readonly source: string
     readonly askedAt: number
     readonly doneAt: number
@@ -39,6 +44,7 @@ export interface Answers {
   readonly fetch: { readonly status: number }
   /** By name; null: none is known. */
   readonly leader: { readonly leader: string | null }
+  readonly clock: null
   readonly close: null
 }
 
@@ -53,21 +59,27 @@ export interface Seen {
   readonly cause: string | null
   readonly role: string
   readonly quorum: boolean
+  readonly epoch: number
   readonly generation: number
   /** Epoch ms; null: no token. */
   readonly expiresAtMs: number | null
   readonly leader: string | null
   readonly holder: string | null
+  /** What carries a refresh of this member. */
+  readonly courier: "process" | "inline"
   /** Who else is connected to it. */
   readonly peers: readonly string[]
 }
 
 export type Event =
-  | { readonly type: "seen"; readonly seen: Seen }
+  | { readonly type: "seen"; readonly seen: Seen; readonly at: number }
   /** A newer pair is committed here. `here`: this member received it from the server itself. */
   | {
       readonly type: "token"
+      readonly epoch: number
       readonly generation: number
+      /** SHA-256 of the access token, hexadecimal. */
+      readonly hash: string
       readonly here: boolean
       readonly at: number
     }

@@ -41,6 +41,8 @@ export class Switchboard implements Coordinator {
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
   readonly #waiters = new Set<Waiter>()
   #current: Coordinator | null = null
+  /** The present host may know less than what the last one told ({@link Switchboard.#ahead}). */
+  #mayBeBehind = false
   #unsubscribe: () => void = () => {}
   /** As it was when the last host was lost. */
   #token: CurrentToken | null = null
@@ -65,9 +67,10 @@ export class Switchboard implements Coordinator {
   connect(coordinator: Coordinator): void {
     if (this.#closed) return
     this.#current = coordinator
+    this.#mayBeBehind = true
     this.#carried = this.#told
     this.#unsubscribe = coordinator.subscribe((event) => this.#tell(event))
-    const token = coordinator.token()
+    const token = this.token()
     this.#tell({ type: "token", token })
     this.#emit({ type: "status", status: this.status() })
     const demand = this.#demand
@@ -81,8 +84,9 @@ export class Switchboard implements Coordinator {
   disconnect(): void {
     const coordinator = this.#current
     if (coordinator === null || this.#closed) return
-    this.#token = coordinator.token()
-    this.#status = this.status()
+    const [token, status] = [this.token(), this.status()]
+    this.#token = token
+    this.#status = status
     this.#provider = coordinator.provider()
     this.#trouble = "host_lost"
     this.#unsubscribe()
@@ -102,7 +106,8 @@ export class Switchboard implements Coordinator {
   }
 
   token(): CurrentToken | null {
-    return this.#current === null ? this.#token : this.#current.token()
+    if (this.#current === null || this.#isBehind(this.#current)) return this.#token
+    return this.#current.token()
   }
 
   demand(epoch: number, generation: number, force: boolean): void {
@@ -163,8 +168,8 @@ export class Switchboard implements Coordinator {
   }
 
   status(): ClusterStatus {
-    const told = { status: this.#status, token: this.#token }
-    return this.#steady(this.#current?.status() ?? derived(told, this.#clock, this.#trouble))
+    const current = this.#current?.status() ?? null
+    return this.#steady(current === null ? this.#since(this.#trouble) : this.#ahead(current))
   }
 
   subscribe(listener: (event: CoordinatorEvent) => void): () => void {
@@ -179,6 +184,32 @@ export class Switchboard implements Coordinator {
     const closed = new QuorateError("CLOSED", "retryable", "the session was closed")
     for (const waiter of this.#waiters) waiter.fail(closed)
     await this.#leave()
+  }
+
+  /** What was told last, as it reads now. */
+  #since(trouble: string): ClusterStatus {
+    return derived({ status: this.#status, token: this.#token }, this.#clock, trouble)
+  }
+
+  /**
+   * A host that has just started knows of the newest commit only when it hears the others. Counter-example: the host is killed
+   * when it has told its guests of generation 6; one of them takes over, with 5 committed as far as its disk tells, and all
+   * would go back to an older token, for as long as there is no quorum. What was told last is served until then.
+   */
+  #ahead(status: ClusterStatus): ClusterStatus {
+    if (this.#current === null || !this.#isBehind(this.#current, status)) return status
+    const { cause, epoch, expiresAtMs, generation, sinceMs, stage } = this.#since(
+      status.cause ?? "starting",
+    )
+    return { ...status, cause, epoch, expiresAtMs, generation, sinceMs, stage }
+  }
+
+  #isBehind(current: Coordinator, status?: ClusterStatus): boolean {
+    if (!this.#mayBeBehind) return false
+    const { epoch, generation } = status ?? current.status()
+    const told = this.#status
+    this.#mayBeBehind = epoch < told.epoch || (epoch === told.epoch && generation < told.generation)
+    return this.#mayBeBehind
   }
 
   /** A stage that goes on across hosts began when it began. */
@@ -218,11 +249,15 @@ export class Switchboard implements Coordinator {
 
   /** A host that has just started tells of the token it found, which is no news for those who have it. */
   #tell(event: CoordinatorEvent): void {
+    if (event.type === "status") {
+      return this.#emit({ ...event, status: this.#steady(this.#ahead(event.status)) })
+    }
     if (event.type === "token") {
+      if (this.#current !== null && this.#isBehind(this.#current)) return
       if (sameToken(event.token, this.#announced)) return
       this.#announced = event.token
     }
-    this.#emit(event.type === "status" ? { ...event, status: this.#steady(event.status) } : event)
+    this.#emit(event)
   }
 
   #emit(event: CoordinatorEvent): void {

@@ -72,6 +72,44 @@ test("a cut resets what is connected and what comes, until it heals", async () =
   second.socket.destroy()
 })
 
+test("a hole in one direction swallows what goes that way alone", async () => {
+  await using world = await echo()
+  const both = [client(world.proxy.port), client(world.proxy.port)] as const
+  for (const { socket } of both) socket.write("a")
+  await until(() => both.every(({ got }) => got() === "a"))
+
+  world.proxy.blackhole("back")
+  both[0].socket.write("b")
+  await sleep(50)
+  expect(both[0].got()).toBe("a")
+  world.proxy.heal()
+  expect(await until(() => both[0].got() === "ab")).toBe(true)
+  world.proxy.blackhole("out")
+  both[1].socket.write("c")
+  await sleep(50)
+  expect(both[1].got()).toBe("a")
+  world.proxy.heal()
+
+  expect(await until(() => both[1].got() === "ac")).toBe(true)
+  for (const { socket } of both) socket.destroy()
+})
+
+test("a delay that ends lets nothing overtake what was sent before", async () => {
+  await using world = await echo()
+  const { socket, got } = client(world.proxy.port)
+  socket.setNoDelay(true)
+  world.proxy.delay(60)
+
+  socket.write("a")
+  await sleep(20)
+  world.proxy.delay(0)
+  socket.write("b")
+
+  expect(await until(() => got().length === 2)).toBe(true)
+  expect(got()).toBe("ab")
+  socket.destroy()
+})
+
 test("a black hole holds everything silently, and lets it go when it heals", async () => {
   await using world = await echo()
   const old = client(world.proxy.port)

@@ -117,6 +117,62 @@ test("a next host that has the newer token is not asked, and listeners get it", 
   expect(events.map(({ type }) => type)).toEqual(["token", "status"])
 })
 
+test("a next host that has not heard of the newest commit takes nobody back to an older token", () => {
+  const { switchboard, events, nowMs } = setting()
+  const newest = tokenOf(6, nowMs + 60_000)
+  switchboard.connect(member(newest))
+  switchboard.disconnect()
+  events.length = 0
+  const second = member(tokenOf(5, nowMs + 1_000))
+  second.told = { stage: "connecting", cause: "no_quorum", quorum: false }
+
+  switchboard.connect(second)
+
+  expect(switchboard.token()).toEqual(newest)
+  const served = { stage: "ready", generation: 6, expiresAtMs: newest.expiresAtMs }
+  expect(switchboard.status()).toMatchObject({ ...served, cause: "no_quorum", quorum: false })
+  expect(events).toMatchObject([{ type: "status", status: served }])
+
+  second.tell({ type: "token", token: second.current })
+  second.tell({ type: "status", status: second.status() })
+  expect(events.at(-1)).toMatchObject({ type: "status", status: served })
+  expect(events.filter(({ type }) => type === "token")).toEqual([])
+
+  second.current = tokenOf(7, nowMs + 90_000)
+  second.told = {}
+  second.tell({ type: "token", token: second.current })
+  expect(switchboard.token()).toEqual(second.current)
+  expect(events.at(-1)).toMatchObject({ type: "token", token: { generation: 7 } })
+})
+
+test("after a logout a next host that has not heard of it brings no token back", () => {
+  const { switchboard, events, nowMs } = setting()
+  const first = member()
+  first.told = { epoch: 2, stage: "relogin", cause: "logged_out" }
+  switchboard.connect(first)
+  switchboard.disconnect()
+  events.length = 0
+
+  switchboard.connect(member(tokenOf(6, nowMs + 60_000)))
+
+  expect(switchboard.token()).toBeNull()
+  expect(events.filter(({ type }) => type === "token")).toEqual([])
+})
+
+test("a next host that was logged out alone shows no token, though its log is no further", () => {
+  const { switchboard, events, nowMs } = setting()
+  switchboard.connect(member(tokenOf(6, nowMs + 60_000)))
+  switchboard.disconnect()
+  events.length = 0
+  const second = member()
+  second.told = { epoch: 1, generation: 6, stage: "relogin", cause: "logged_out" }
+
+  switchboard.connect(second)
+
+  expect(switchboard.token()).toBeNull()
+  expect(events).toMatchObject([{ type: "token", token: null }, { type: "status" }])
+})
+
 test("a demand that nobody can still wait for is forgotten", () => {
   const { scheduler, switchboard, nowMs } = setting()
   switchboard.connect(member(tokenOf(1, nowMs)))

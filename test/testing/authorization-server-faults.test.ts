@@ -1,22 +1,42 @@
 /** Faults on demand, the server's own account of them, and its other endpoints. */
 
+import { createHash } from "node:crypto"
+
 import { afterEach, expect, test, vi } from "vitest"
 import type { ReplayPolicy } from "../../src/core/oauth/types.ts"
+import type { CommitEvent } from "../../src/testing/authorization-server.ts"
 import { addsUp, closeAll, next, refresh, start } from "./authorization-server-client.ts"
 
 afterEach(closeAll)
 
 test("a dropped reply is committed all the same", async () => {
-  const onCommit = vi.fn<(event: { token: number; successor: number }) => void>()
+  const onCommit = vi.fn<(event: CommitEvent) => void>()
   const server = await start({ dropReplyAfterCommit: 1, onCommit })
   const minted = await server.mint()
 
   await expect(refresh(server, minted.refresh_token)).rejects.toThrow("fetch failed")
 
-  expect(onCommit).toHaveBeenCalledExactlyOnceWith({ token: 1, successor: 2 })
+  expect(onCommit).toHaveBeenCalledExactlyOnceWith({
+    token: 1,
+    successor: 2,
+    hashes: { access: expect.any(String), refresh: expect.any(String) },
+  })
   expect(server.isAlive(minted.refresh_token)).toBe(false)
   expect(server.counters()).toMatchObject({ posts: 1, refreshes: 1 })
   expect(server.knobs.dropReplyAfterCommit).toBe(0)
+})
+
+test("the account names the tokens of an answer by their hashes", async () => {
+  const onCommit = vi.fn<(event: CommitEvent) => void>()
+  const server = await start({ onCommit })
+
+  const answer = await refresh(server, (await server.mint()).refresh_token)
+
+  const hash = (name: string): string =>
+    createHash("sha256").update(String(answer.body[name])).digest("hex")
+  expect(onCommit.mock.calls).toMatchObject([
+    [{ hashes: { access: hash("access_token"), refresh: hash("refresh_token") } }],
+  ])
 })
 
 test("a store that fails after consume answers 500, and the token is spent", async () => {

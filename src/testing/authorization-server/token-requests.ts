@@ -3,6 +3,8 @@
  * answers where the policy does. The grant itself, and every judgement on a token, is oidc-provider's.
  */
 
+import { createHash } from "node:crypto"
+
 import type { KoaContextWithOIDC, Provider } from "oidc-provider"
 import { peekBody } from "./body.ts"
 import type { Ending, Ledger } from "./ledger.ts"
@@ -117,8 +119,9 @@ async function grant(
   if (RotatedRefreshToken && RefreshToken && AccessToken) {
     desk.store.link(RotatedRefreshToken.jti, RefreshToken.jti, AccessToken.jti)
   }
-  const successor = ledger.numberOf(String(reply["refresh_token"]))
-  options.onCommit?.({ token, successor })
+  const [access, refresh] = [String(reply["access_token"]), String(reply["refresh_token"])]
+  const hashes = { access: sha256(access), refresh: sha256(refresh) }
+  options.onCommit?.({ token, successor: ledger.numberOf(refresh), hashes })
   return reply
 }
 
@@ -143,6 +146,10 @@ function dropReply(knobs: AuthorizationServerKnobs, ctx: KoaContextWithOIDC): vo
   if (typeof drop === "number") knobs.dropReplyAfterCommit = drop - 1
   ctx.respond = false
   ctx.req.socket.resetAndDestroy()
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex")
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -49,6 +49,8 @@ export interface CommitEvent {
   readonly token: number
   /** Number of the refresh token in the answer; the same as `token` without rotation. */
   readonly successor: number
+  /** SHA-256 of both tokens in the answer, hexadecimal. */
+  readonly hashes: { readonly access: string; readonly refresh: string }
 }
 
 /** A refresh that was refused. */

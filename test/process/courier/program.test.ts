@@ -24,7 +24,7 @@ import type { Courier } from "../../../src/ports/courier.ts"
 import { nodeCrypto } from "../../../src/seal/crypto.ts"
 import { identityFrom } from "../../../src/seal/identity.ts"
 import { sqliteJournal } from "../../../src/storage/sqlite-journal.ts"
-import { couriersOf } from "./couriers.ts"
+import { couriersOf } from "../../../cluster/processes.ts"
 
 const PROGRAM = new URL("../../../src/courier/program.ts", import.meta.url).pathname
 const KEY = { epoch: 1, generation: 3, parent: "p", turn: 9, attempt: 1 }

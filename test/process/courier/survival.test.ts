@@ -7,7 +7,7 @@ import { expect, test, vi } from "vitest"
 import { readCachedToken } from "../../../src/session/cached.ts"
 import { lab } from "../cli/quorate.ts"
 import { type Program, program, type Stage, stage, hostAndGuests } from "../session/programs.ts"
-import { couriersOf, running } from "./couriers.ts"
+import { couriersOf, running } from "../../../cluster/processes.ts"
 
 /** A host that is in the middle of its POST. Its caller's wait ends with it. */
 async function midPost(

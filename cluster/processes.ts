@@ -1,6 +1,8 @@
-/** Couriers as the machine shows them. Linux alone. */
+/** Processes that nobody here started directly, couriers above all, as the machine shows them. Linux alone. */
 
 import { readdirSync, readFileSync } from "node:fs"
+
+import { processesWith } from "../src/machine/lock-holder.ts"
 
 /** Processes that run `program` (a part of their command line), with what the system shows of each. */
 export function running(
@@ -34,4 +36,12 @@ export function couriersOf(pid: number | undefined): readonly { pid: number; sho
       return false
     }
   })
+}
+
+/** Our programs that serve this profile, whoever started them: couriers, and hosts that commit what a courier recorded. */
+export function servantsOf(courierDb: string): readonly { pid: number; shown: string }[] {
+  const here = new Set(processesWith(courierDb))
+  return [...running("courier/program.ts"), ...running("session/committer.ts")].filter(({ pid }) =>
+    here.has(pid),
+  )
 }
