@@ -8,6 +8,7 @@ import { between } from "../core/base/random.ts"
 import { lastIndexOf, termOf } from "../core/raft/persisted.ts"
 import { persistedOf } from "./log-reader.ts"
 import type { Stage } from "./swarm-acts.ts"
+import type { DiskImage } from "./disk.ts"
 import { nameOf } from "./swarm-invariants.ts"
 import type { SimulatedMember, World } from "./world.ts"
 
@@ -33,7 +34,7 @@ export function rollBack(story: Stage, when: "settled" | "in-turn"): boolean {
   story.note(`an image of ${nameOf(member)} is taken`)
   const attempt = (looks: number): void => {
     const settled = when === "in-turn" || isSettled(story.world, member)
-    if (!settled || !isFair(story.world, member)) {
+    if (!settled || !isFair(story.world, member) || isNoted(image, member)) {
       if (looks < LOOKS_MAX) story.later(LOOK_MS, () => attempt(looks + 1))
       return
     }
@@ -44,6 +45,16 @@ export function rollBack(story: Stage, when: "settled" | "in-turn"): boolean {
   }
   story.later(between(story.random, ...AGE_MS), () => attempt(0))
   return true
+}
+
+/**
+ * A turn that was asked for before the image was taken and opened after it: to the restored disk nothing was sent under it,
+ * since its note says that it was asked for and no claim says more. Only a member that knows itself to be restored could tell
+ * (the model's "image between intent and claim").
+ */
+function isNoted({ intents }: DiskImage, member: SimulatedMember): boolean {
+  const noted = new Set([...intents.values()].flat())
+  return persistedOf(member).entries.some((entry) => entry.type === "app" && noted.has(entry.id))
 }
 
 /** It forgets no request whose turn is still open. */
