@@ -223,7 +223,7 @@ export async function measureRefresh(options: RefreshOptions): Promise<RefreshRe
   const { issuer, clientId } = await server.hear("listening")
   const ports = await freePorts(NAMES.length)
   const port = new Map<string, number>(NAMES.map((name, at) => [name, ports[at] ?? 0]))
-  const founded = found(NAMES, { issuer, clientId }, (_, to) => loopback(port.get(to) ?? 0))
+  const founded = await found(NAMES, { issuer, clientId }, (_, to) => loopback(port.get(to) ?? 0))
   const profiles = new Map([...founded.directories].map(([name, { path }]) => [name, path]))
   const watched = new Watched(profiles, issuer, clientId)
   const interrupted = (): void => watched.stop(new Error("interrupted"))

@@ -25,6 +25,8 @@ export interface ProfileDirectory {
   readonly courierLock: string
   /** The 32-byte key, where no keychain keeps it. */
   readonly keyFile: string
+  /** The name of the keychain's entry, where one does. */
+  readonly keychainFile: string
   /** The founding members and where to reach them, where a person put it. */
   readonly membersFile: string
   /** Where guests find the host: a socket's path, or a named pipe on Windows. */
@@ -84,6 +86,7 @@ export function profileDirectory(
     hostLock: join(path, "host.lock"),
     courierLock: join(path, "courier.lock"),
     keyFile: join(path, "key"),
+    keychainFile: join(path, "keychain"),
     membersFile: join(path, "members.json"),
     socket: socketOf(path, platform),
   }

@@ -10,8 +10,16 @@ import { systemClock } from "../machine/clock.ts"
 import { openProfileDirectory, type ProfileDirectory } from "../machine/profile.ts"
 import { sqliteView } from "../storage/sqlite.ts"
 import { whileAwake } from "./awake.ts"
-import { checkProfileOption, wantedProvider } from "./guest-options.ts"
-import { notInitialized, openKey, type ProfileRecord, readRecord, refuseOther } from "./record.ts"
+import type { AtRest } from "../ports/sealer.ts"
+import { checkProfileOption, wantedPlace, wantedProvider } from "./guest-options.ts"
+import {
+  notInitialized,
+  openKey,
+  openOrCreateKey,
+  type ProfileRecord,
+  readRecord,
+  refuseOther,
+} from "./record.ts"
 import { Seat } from "./seat.ts"
 import { ClusterSession } from "./session.ts"
 import type { Session } from "./types.ts"
@@ -31,6 +39,11 @@ export { hostLock, setUp } from "./set-up.ts"
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const directory = openProfileDirectory(checkProfileOption(options))
+  const place = wantedPlace(options)
+  let key: AtRest | null = null
+  // Kept for the next host's role: a keychain is asked by a process of its own, and may be locked by then.
+  const keyOf = async (create: boolean): Promise<AtRest> =>
+    (key ??= create ? await openOrCreateKey(directory, place) : await openKey(directory, place))
   const seat = new Seat({
     directory,
     clock: systemClock,
@@ -38,7 +51,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     host: async (lock) => {
       try {
         const { hostProfile } = await import("./host.ts")
-        return await hostProfile(directory, lock, options)
+        return await hostProfile(directory, lock, options, keyOf)
       } catch (error) {
         lock.close()
         throw error
@@ -47,7 +60,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   })
   await whileAwake(seat.take())
   try {
-    const record = recordOf(directory)
+    const record = recordOf(directory, await whileAwake(keyOf(false)))
     // A host has compared them already, with all the rest of the options.
     if (seat.role !== "host") refuseOther(record, wantedProvider(options), directory.path)
     return new ClusterSession({
@@ -63,8 +76,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /** What the profile was set up with, read beside the host. */
-function recordOf(directory: ProfileDirectory): ProfileRecord {
-  const record = readRecord(sqliteView(directory.stateDb), openKey(directory, false))
+function recordOf(directory: ProfileDirectory, key: AtRest): ProfileRecord {
+  const record = readRecord(sqliteView(directory.stateDb), key)
   if (record === null) throw notInitialized(directory.path)
   return record
 }

@@ -27,7 +27,7 @@ export async function token(context: Context, options: TokenOptions): Promise<vo
   requireProfile(context.profile)
   const rejected = await rejectedOf(options.rejected, context.signal)
   const minTtlMs = options.minTtl ?? 0
-  const cached = readCachedToken(context.profile)
+  const cached = await readCachedToken(context.profile)
   const isServed = cached !== null && serves(cached, { minTtlMs, rejected })
   if (isServed && !force) return print(context, cached, header)
   if (cachedOnly) throw noValidToken()

@@ -56,10 +56,11 @@ test("a reader of the cached token loads no package at all, and needs no host", 
 
   const urls = await modulesOf(`
     import { readCachedToken } from ${moduleUrl("session/cached.ts")}
-    if (readCachedToken(${JSON.stringify(at.profile)})?.generation !== 2) throw new Error("no token")
+    if ((await readCachedToken(${JSON.stringify(at.profile)}))?.generation !== 2) throw new Error("no token")
   `)
 
   expect(packagesOf(urls)).toEqual([])
+  expect(urls.filter((url) => url.includes("/machine/keychain"))).toEqual([])
 })
 
 test("a host of one member loads the schemas, but not the network", async () => {
@@ -68,7 +69,7 @@ test("a host of one member loads the schemas, but not the network", async () => 
   const urls = await modulesOf(`
     import { openSession } from ${moduleUrl("index.ts")}
     const provider = { issuer: "http://127.0.0.1:9", clientId: "app" }
-    const session = await openSession({ profile: ${JSON.stringify(at.profile)}, provider })
+    const session = await openSession({ profile: ${JSON.stringify(at.profile)}, provider, key: "file" })
     await session.close()
   `)
 
