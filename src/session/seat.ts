@@ -9,6 +9,7 @@ import { guestCoordinator } from "../coordination/guest.ts"
 import { connectToHost, type GuestLink } from "../machine/guest-socket.ts"
 import { machineLock } from "../machine/lock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
+import { beforeStop } from "../machine/stop-signal.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Coordinator } from "../ports/coordinator.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
@@ -51,6 +52,7 @@ export class Seat {
   #seeking: Promise<void> = Promise.resolve()
   #closed = false
   #endPause: () => void = () => {}
+  #unwatch: () => void = () => {}
 
   constructor(parts: SeatParts) {
     this.#parts = parts
@@ -127,7 +129,19 @@ export class Seat {
     if (sitting === null || sitting.lost) return false
     this.#sitting = sitting
     this.#switchboard.connect(sitting.coordinator)
+    if (sitting.role === "host") {
+      const stop = (): Promise<void> => this.#standAside(sitting)
+      this.#unwatch = beforeStop({ stop, resume: () => this.#again() })
+    }
     return true
+  }
+
+  /** A host that stops with its terminal would hold its role as long: the lock is never taken from it. */
+  #standAside(sitting: Sitting): Promise<void> {
+    if (this.#sitting !== sitting) return Promise.resolve()
+    this.#sitting = null
+    this.#switchboard.disconnect()
+    return (this.#seeking = sitting.close())
   }
 
   #again(): void {
@@ -164,6 +178,7 @@ export class Seat {
 
   async #leave(): Promise<void> {
     this.#closed = true
+    this.#unwatch()
     this.#endPause()
     await this.#seeking
     await this.#sitting?.close()
