@@ -10,6 +10,7 @@ import { isAbsolute, join } from "node:path"
 
 import { QuorateError } from "../core/base/errors.ts"
 import { networkFileSystem } from "./file-system.ts"
+import { SOCKET_BYTES_MAX } from "./socket-file.ts"
 
 /** The files of one profile; none of them need exist. */
 export interface ProfileDirectory {
@@ -55,7 +56,7 @@ export function defaultProfileDirectory(
  *
  * @throws QuorateError `STORE_UNUSABLE` naming the directory and the fix: it is no directory, belongs to another user,
  *   is open to others, or lies on a network file system, whose locks do not hold. `USAGE`: the path is too long for a
- *   socket.
+ *   socket, except on Linux.
  */
 export function openProfileDirectory(path: string): ProfileDirectory {
   let real: string
@@ -120,9 +121,6 @@ function refuseNetwork(path: string): void {
   )
 }
 
-/** Longest path of a Unix socket, in bytes: 103 on macOS, 107 on Linux, each with a final zero byte. */
-const SOCKET_BYTES_MAX = 103
-
 function socketOf(path: string, platform: NodeJS.Platform): string {
   if (platform === "win32") {
     // Pipes have one name space for the whole machine.
@@ -130,7 +128,7 @@ function socketOf(path: string, platform: NodeJS.Platform): string {
     return `\\\\.\\pipe\\quorate-${digest}`
   }
   const socket = join(path, "socket")
-  if (Buffer.byteLength(socket) <= SOCKET_BYTES_MAX) return socket
+  if (platform === "linux" || Buffer.byteLength(socket) <= SOCKET_BYTES_MAX) return socket
   throw new QuorateError("USAGE", "usage", `the path ${path} is too long for a socket`, {
     hint: `Name a profile directory of at most ${SOCKET_BYTES_MAX - "/socket".length} bytes.`,
   })

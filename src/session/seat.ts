@@ -7,6 +7,7 @@ import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import { between, type Random } from "../core/base/random.ts"
 import { guestCoordinator } from "../coordination/guest.ts"
 import { connectToHost, type GuestLink } from "../machine/guest-socket.ts"
+import { processesWith } from "../machine/lock-holder.ts"
 import { machineLock } from "../machine/lock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
 import { beforeStop } from "../machine/stop-signal.ts"
@@ -79,7 +80,7 @@ export class Seat {
     const until = this.#parts.clock.nowMs() + OPEN_MS
     const pauses = new Pauses(this.#parts.random)
     while (!this.#sit(await this.#attempt())) {
-      if (this.#parts.clock.nowMs() >= until) throw noAnswer(this.#parts.directory.path)
+      if (this.#parts.clock.nowMs() >= until) throw noAnswer(this.#parts.directory)
       await this.#pause(pauses.next())
     }
   }
@@ -205,8 +206,10 @@ class Pauses {
   }
 }
 
-function noAnswer(path: string): QuorateError {
-  const message = `another process holds ${path} and does not answer`
+function noAnswer({ hostLock, path }: ProfileDirectory): QuorateError {
+  const pids = processesWith(hostLock)
+  const who = pids.length === 1 ? `process ${pids.join()}` : "another process"
+  const message = `${who} holds ${path} and does not answer`
   return new QuorateError("TIMEOUT", "retryable", message, {
     hint: "it may be suspended: continue or end it, then try again",
   })

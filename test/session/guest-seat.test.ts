@@ -1,6 +1,6 @@
 // Seats in one process: a second session of a profile is a guest of the first; test/process/session has real processes.
 
-import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { join } from "node:path"
 
@@ -30,6 +30,21 @@ test("a second session of the same process is a guest, and can do all that the f
   await guest.logout()
   await expect(host.getToken()).rejects.toMatchObject({ code: "LOGIN_REQUIRED" })
   await expect(guest.getToken()).rejects.toMatchObject({ code: "LOGIN_REQUIRED" })
+})
+
+// SQLite itself takes 512 bytes.
+test("a profile may lie deeper than the name of a socket is long", async () => {
+  const as = await server()
+  const deep = join(directory(), ...Array.from({ length: 4 }, () => "d".repeat(60)))
+  const { session: host, profile } = await loggedIn(as, { profile: deep })
+  const guest = await open({ profile })
+
+  expect((await guest.getToken({ mode: "force" })).generation).toBe(2)
+  expect(statSync(join(profile, "socket")).mode & 0o777).toBe(0o600)
+  await host.close()
+  expect((await guest.getToken({ mode: "force" })).generation).toBe(3)
+  await guest.close()
+  expect(existsSync(join(profile, "socket"))).toBe(false)
 })
 
 test("nothing that a guest is told holds a refresh token", async () => {

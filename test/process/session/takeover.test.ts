@@ -139,6 +139,7 @@ test("a stopped host is never robbed, and goes on when it may", async () => {
   for (const result of await Promise.allSettled([...refused, opening])) {
     expect(result).toMatchObject({ status: "rejected", reason: { code: "TIMEOUT" } })
   }
+  await expect(opening).rejects.toThrow(`process ${host.process.pid} holds ${at.profile}`)
   // What is known is served all the same, and says why nothing moves.
   expect((await guests[0]!.token()).generation).toBe(1)
   expect((await guests[0]!.status()).cause).toBe("host_silent")
