@@ -26,17 +26,7 @@ import type { Session } from "./types.ts"
 
 export { hostLock, setUp } from "./set-up.ts"
 
-/**
- * Opens the session of one profile and takes part in its cluster. Any number of processes may open one profile: one of
- * them hosts the member, the others ask it, and when it ends another takes its place.
- *
- * A new profile needs `provider`. Resolves when the member runs; it waits neither for peers nor for a token. An open
- * session does not keep the process alive; a caller that waits for a token does.
- *
- * @throws QuorateError `INVALID_OPTIONS` naming every problem, `NOT_INITIALIZED`, `PROVIDER_MISMATCH`, `TIMEOUT` when the
- *   host does not answer, `HOST_BUSY` when it is of another version or serves too many, kind `store` when the profile's
- *   files cannot be used.
- */
+/** See `start.ts`. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const directory = openProfileDirectory(checkProfileOption(options))
   const place = wantedPlace(options)

@@ -86,3 +86,10 @@ test("a courier loads msgpackr alone, and neither undici nor a schema", async ()
 
   expect(packagesOf(urls)).toEqual(["msgpackr"])
 })
+
+test("who imports the library loads neither a package nor a session before it opens one", async () => {
+  const urls = await modulesOf(`await import(${moduleUrl("index.ts")})`)
+
+  expect(packagesOf(urls)).toEqual([])
+  expect(urls.length).toBeLessThan(12)
+})
