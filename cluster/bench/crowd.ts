@@ -14,6 +14,8 @@ import type { CrowdAnswer, CrowdOrder } from "./crowd-program.ts"
 
 const PROGRAM = fileURLToPath(new URL("crowd-program.ts", import.meta.url))
 
+const CACHE = fileURLToPath(new URL("../../node_modules/.cache/quorate", import.meta.url))
+
 /** One process. */
 export class Body {
   readonly #child: ChildProcess
@@ -22,7 +24,11 @@ export class Body {
   #ids = 0
 
   constructor() {
-    this.#child = fork(PROGRAM, { stdio: ["ignore", "ignore", "inherit", "ipc"] })
+    this.#child = fork(PROGRAM, {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      // The published package has no types to strip.
+      env: { ...process.env, NODE_COMPILE_CACHE: CACHE },
+    })
     this.#exit = once(this.#child, "exit")
     this.#child.on("message", (answer: CrowdAnswer) => this.#waiting.get(answer.id)?.(answer))
     this.#child.on("exit", () => {
@@ -51,9 +57,9 @@ export class Body {
     this.#child.kill("SIGKILL")
   }
 
-  /** Resolves when it is gone, whatever it was doing. */
+  /** Resolves when it is gone, whatever it was doing. It ends by itself: Node keeps what it compiled of no other. */
   async end(): Promise<void> {
-    this.kill()
+    if (this.#child.connected) this.#child.disconnect()
     await this.#exit
   }
 }

@@ -15,7 +15,8 @@ const GUESTS = 10
 const SERVER_MS = 50
 /** Into the server's time. */
 const MID_POST_MS = 30
-const GAP_MS = 150
+/** Guests that have stayed for so long are ready to take over. */
+const GAP_MS = 3_000
 const GOAL_MS = { median: 60, p95: 250 }
 
 /** @throws Error when somebody failed or a token was spent twice. */
@@ -51,10 +52,10 @@ function killings(rounds: number, kill: (crowd: Crowd) => Promise<number>): Prom
   return withCrowd(GUESTS + 1, SERVER_MS, async (crowd) => {
     const times: number[] = []
     for (let round = 0; round < rounds; round += 1) {
+      await pause(GAP_MS)
       await hostFirst(crowd)
       times.push(await kill(crowd))
       await crowd.bodies.shift()?.end()
-      await pause(GAP_MS)
       const next = new Body()
       await next.ask({ type: "open", options: crowd.options })
       crowd.bodies.push(next)

@@ -2,7 +2,8 @@
  * Opens a profile: as its host, or as a guest of the process that is. Decides what is loaded when.
  *
  * The one late import here brings `host.ts` with the schemas (zod) and the composition: most processes of a profile are
- * guests, often of a CLI that lives 200 ms, and never need them.
+ * guests, often of a CLI that lives 200 ms, and never need them. A guest that stays loads it ahead: with the host dead,
+ * loading it would take ten times as long as all the rest of taking over.
  */
 
 import type { SessionOptions } from "../wire/options.ts"
@@ -47,6 +48,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         throw error
       }
     },
+    // What is wrong with it is told to whoever takes over.
+    prepare: () => void import("./host.ts").catch(() => {}),
   })
   await whileAwake(seat.take())
   try {

@@ -29,12 +29,16 @@ export interface SeatParts {
   readonly random: Random
   /** Makes this process the host. Owns the lock from here on, and frees it when it throws. */
   readonly host: (lock: MachineLock) => Promise<Hosted>
+  /** A guest has stayed for a while, and may be the next host: what that takes may be loaded. */
+  readonly prepare: () => void
 }
 
 /** How long the first seat is sought, in ms: a host that starts may have to load its network on a busy machine. */
 const OPEN_MS = 10_000
 /** A host that does not greet by then is asleep or stuck, in ms. */
 const GREETING_MS = 3_000
+/** A process that stays for so long is more than a command, in ms: others may wait for it to take over. */
+const STAYING_MS = 2_000
 /** Pauses between attempts, in ms, from a third of `max`: longer the longer it takes. Chance keeps rivals apart. */
 const PAUSE_MS = { max: 12, growth: 1.5, ceiling: 250 }
 /** After an attempt that failed for a reason which time alone may not cure, in ms. */
@@ -54,6 +58,7 @@ export class Seat {
   #closed = false
   #endPause: () => void = () => {}
   #unwatch: () => void = () => {}
+  #notPrepare: () => void = () => {}
 
   constructor(parts: SeatParts) {
     this.#parts = parts
@@ -133,6 +138,9 @@ export class Seat {
     if (sitting.role === "host") {
       const stop = (): Promise<void> => this.#standAside(sitting)
       this.#unwatch = beforeStop({ stop, resume: () => this.#again() })
+    } else {
+      const { clock, prepare } = this.#parts
+      this.#notPrepare = clock.timer(clock.nowMs() + STAYING_MS, prepare)
     }
     return true
   }
@@ -147,6 +155,7 @@ export class Seat {
 
   #again(): void {
     this.#sitting = null
+    this.#notPrepare()
     this.#switchboard.disconnect()
     if (!this.#closed) this.#seeking = this.#seek()
   }
@@ -180,6 +189,7 @@ export class Seat {
   async #leave(): Promise<void> {
     this.#closed = true
     this.#unwatch()
+    this.#notPrepare()
     this.#endPause()
     await this.#seeking
     await this.#sitting?.close()

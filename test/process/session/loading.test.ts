@@ -48,6 +48,21 @@ test("a guest loads neither zod nor libp2p nor an OAuth library", async () => {
   expect(packages.filter((name) => /zod|libp2p|oauth4webapi/.test(name))).toEqual([])
 })
 
+test("a guest that stays has loaded what it takes to be the next host, but not the network", async () => {
+  const at = await stage()
+  await hostAndGuests(at, 0)
+
+  const urls = await modulesOf(`
+    import { openSession } from ${moduleUrl("index.ts")}
+    const session = await openSession({ profile: ${JSON.stringify(at.profile)} })
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    await session.close()
+  `)
+
+  expect(packagesOf(urls)).toContain("zod")
+  expect(packagesOf(urls).filter((name) => name.includes("libp2p"))).toEqual([])
+})
+
 test("a reader of the cached token loads no package at all, and needs no host", async () => {
   const at = await stage()
   const { host } = await hostAndGuests(at, 0)
