@@ -29,7 +29,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/process/**", ...SEARCHES],
+          exclude: ["test/process/**", "test/desktop/**", ...SEARCHES],
         },
       },
       {
@@ -47,6 +47,15 @@ const config: ViteUserConfig = defineConfig({
           name: "process",
           include: ["test/process/**/*.test.ts"],
           testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // They need programs of a desktop, which `test/all.ts` looks for.
+          name: "desktop",
+          include: ["test/desktop/**/*.test.ts"],
+          testTimeout: 60_000,
         },
       },
     ],

@@ -61,7 +61,7 @@ function hashOf({ accessToken }: Token): string {
 
 async function open(command: Extract<Command, { type: "open" }>): Promise<null> {
   const { profile, provider, watchMs } = command
-  const opened = await openSession({ profile, provider })
+  const opened = await openSession({ profile, provider, key: "file" })
   session = opened
   opened.subscribe((event) => {
     if (event.type === "token" && event.token !== null) {

@@ -6,7 +6,7 @@ export { describeStage } from "./core/refresh/describe.ts"
 export type { StageDescription, StageStatus } from "./core/refresh/describe.ts"
 export { stageTexts } from "./core/refresh/texts.ts"
 export type { Language, OwnTexts, Reason, StageTexts } from "./core/refresh/texts.ts"
-export { openSession } from "./session/open.ts"
+export { openSession } from "./session/start.ts"
 export type {
   ClusterOptions,
   ClusterStatus,

@@ -1,11 +1,14 @@
 /**
  * What `npm test` runs. Decides what runs beside what: the static checks and the searches take all the time that the tests
- * of real processes spend waiting, and the searches give way to everything.
+ * of real processes spend waiting, and the searches give way to everything; and that the tests of a desktop run where its
+ * programs are, on a machine of CI always.
  */
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { constants, setPriority } from "node:os"
 import { join } from "node:path"
+
+import { missingPackages } from "./desktop/programs.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs")
@@ -29,6 +32,13 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { code, said }
 }
 
+const missing = missingPackages().join(" ")
+const absent = `The tests of a browser and a keychain (test/desktop) need these Debian packages: ${missing}\n`
+if (missing !== "" && process.env["CI"] !== undefined) {
+  process.stderr.write(absent)
+  process.exit(1)
+}
+
 const searches = vitest(["--project", "search"], "pipe")
 // Inherited by its threads and processes.
 if (searches.pid !== undefined) setPriority(searches.pid, constants.priority.PRIORITY_LOW)
@@ -42,7 +52,11 @@ const beside = {
     }),
   ),
 }
-const rest = vitest(["--project", "unit", "--project", "process", "--coverage"], "inherit")
+const desktop = missing === "" ? ["--project", "desktop"] : []
+const rest = vitest(
+  ["--project", "unit", "--project", "process", ...desktop, "--coverage"],
+  "inherit",
+)
 process.once("SIGINT", () => undefined)
 let failed = (await ended(rest)).code !== 0
 for (const [title, run] of Object.entries(beside)) {
@@ -51,4 +65,5 @@ for (const [title, run] of Object.entries(beside)) {
   process.stdout.write(said)
   failed ||= code !== 0
 }
+if (missing !== "") process.stdout.write(`\nNot run here. ${absent}`)
 process.exitCode = failed ? 1 : 0

@@ -46,11 +46,12 @@ const HOME: readonly (readonly [pattern: RegExp, room: string])[] = [
   [/^oauth4webapi$/, "endpoint"],
   [/^(?:libp2p|@libp2p\/.+|@chainsafe\/libp2p-.+|@multiformats\/multiaddr)$/, "p2p"],
   [/^multiformats\//, "seal"],
+  [/^@napi-rs\/keyring$/, "machine"],
   [/^commander$/, "cli"],
   [/^oidc-provider$/, "testing"],
 ]
-/** Where a module may be loaded late: the network and the options' schemas, and the commands of the command line. */
-const MAY_LOAD_LATE = /^src\/(?:session|cli)\/|^src\/testing\/index\.ts$/
+/** Where a module may be loaded late: the network and the options' schemas, the commands of the command line, the keychain. */
+const MAY_LOAD_LATE = /^src\/(?:session|cli)\/|^src\/(?:testing\/index|machine\/profile-key)\.ts$/
 
 const STATIC = /^(?:import|export)\b[^"';]*?\bfrom\s+["']([^"']+)["']|^import\s+["']([^"']+)["']/gm
 const DYNAMIC = /\bimport\(\s*["']([^"']+)["']\s*\)/g

@@ -3,16 +3,13 @@
  * one process to the same server in the same minutes. Decides what is measured and between which two moments.
  */
 
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
-import { request } from "node:http"
-import { fileURLToPath } from "node:url"
-
 import { parseTokenImport } from "../../src/core/oauth/import.ts"
 import { Member } from "../demo/child.ts"
 import { found } from "../demo/founding.ts"
 import { freePorts, loopback } from "../demo/links.ts"
-import type { ServedRefresh, ServerAnswer, ServerQuestion } from "./server.ts"
+import { Authority } from "./authority.ts"
+import { Bare } from "./bare.ts"
+import type { ServedRefresh } from "./server.ts"
 
 export interface RefreshOptions {
   readonly warmUps: number
@@ -48,76 +45,8 @@ export interface RefreshReport {
   readonly spentTwice: number
 }
 
-type Answered<K extends ServerAnswer["type"]> = Extract<ServerAnswer, { type: K }>
-
 const NAMES = ["one", "two", "three"] as const
-const SERVER = fileURLToPath(new URL("server.ts", import.meta.url))
 const PATIENCE_MS = 10_000
-
-class Server {
-  readonly #child: ChildProcess
-
-  constructor() {
-    this.#child = spawn(process.execPath, [SERVER], {
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    })
-  }
-
-  async hear<K extends ServerAnswer["type"]>(type: K): Promise<Answered<K>> {
-    const [answer] = (await once(this.#child, "message")) as [ServerAnswer]
-    if (answer.type !== type) throw new Error(`the server said ${answer.type}, not ${type}`)
-    return answer as Answered<K>
-  }
-
-  ask<K extends ServerAnswer["type"]>(question: ServerQuestion, type: K): Promise<Answered<K>> {
-    const answer = this.hear(type)
-    this.#child.send(question)
-    return answer
-  }
-
-  close(): void {
-    if (this.#child.connected) this.#child.disconnect()
-  }
-}
-
-/** A bare client: what a refresh costs when nobody has to agree on anything. */
-class Bare {
-  readonly #url: string
-  readonly #clientId: string
-  #refreshToken: string
-
-  constructor(url: string, clientId: string, refreshToken: string) {
-    this.#url = url
-    this.#clientId = clientId
-    this.#refreshToken = refreshToken
-  }
-
-  /** On a new connection, as a courier's is. @returns ms. */
-  async refresh(): Promise<number> {
-    const startedAt = performance.now()
-    const body = new URLSearchParams({
-      grant_type: "refresh_token",
-      refresh_token: this.#refreshToken,
-      client_id: this.#clientId,
-    }).toString()
-    const headers = {
-      "content-type": "application/x-www-form-urlencoded",
-      "content-length": Buffer.byteLength(body),
-    }
-    const text = await new Promise<string>((resolve, reject) => {
-      const post = request(this.#url, { method: "POST", agent: false, headers }, (response) => {
-        let told = ""
-        response.setEncoding("utf8").on("data", (part: string) => (told += part))
-        response.on("end", () => resolve(told)).on("error", reject)
-      })
-      post.on("error", reject).end(body)
-    })
-    const tokens = JSON.parse(text) as { readonly refresh_token?: string }
-    if (tokens.refresh_token === undefined) throw new Error("the bare refresh was refused")
-    this.#refreshToken = tokens.refresh_token
-    return performance.now() - startedAt
-  }
-}
 
 /** The three members and when each had which generation. */
 class Watched {
@@ -219,11 +148,11 @@ function roundOf(timed: Timed, at: number, served: readonly ServedRefresh[]): Ro
 
 /** Runs the cluster for a few seconds on temporary profiles; removes them. */
 export async function measureRefresh(options: RefreshOptions): Promise<RefreshReport> {
-  const server = new Server()
+  const server = new Authority()
   const { issuer, clientId } = await server.hear("listening")
   const ports = await freePorts(NAMES.length)
   const port = new Map<string, number>(NAMES.map((name, at) => [name, ports[at] ?? 0]))
-  const founded = found(NAMES, { issuer, clientId }, (_, to) => loopback(port.get(to) ?? 0))
+  const founded = await found(NAMES, { issuer, clientId }, (_, to) => loopback(port.get(to) ?? 0))
   const profiles = new Map([...founded.directories].map(([name, { path }]) => [name, path]))
   const watched = new Watched(profiles, issuer, clientId)
   const interrupted = (): void => watched.stop(new Error("interrupted"))

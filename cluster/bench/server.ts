@@ -1,6 +1,8 @@
 /**
  * The authorization server in a process of its own, for measuring: what it computes does not hold up the members' parent.
  * Decides nothing; notes when each refresh arrived and took effect, and tells at the end.
+ *
+ * Argument: how long each answer is kept back, in ms.
  */
 
 import { startAuthorizationServer } from "../../src/testing/authorization-server.ts"
@@ -32,6 +34,7 @@ export type ServerAnswer =
 const arrivals: number[] = []
 const commits: number[] = []
 const server = await startAuthorizationServer({
+  delayAfterCommitMs: Number(process.argv[2] ?? 0),
   onRequest: () => void arrivals.push(machineMs()),
   onCommit: () => void commits.push(machineMs()),
 })

@@ -23,21 +23,23 @@ export interface Founded {
 }
 
 /** @param address where `from` is told to find `to`; the same name twice: where it listens. */
-export function found(
+export async function found(
   names: readonly string[],
   provider: ProviderOptions,
   address: (from: string, to: string) => string,
-): Founded {
+): Promise<Founded> {
   // Made with mode 0700.
   const root = mkdtempSync(join(tmpdir(), "quorate-demo-"))
   const remove = (): void => rmSync(root, { recursive: true, force: true, maxRetries: 5 })
   try {
-    const profiles = names.map((name) => {
+    const founding = names.map(async (name) => {
       const directory = openProfileDirectory(join(root, name))
       const cluster = { listen: [address(name, name)] }
-      const options = { profile: directory.path, name, provider, cluster }
-      return { name, directory, profile: setUp(directory, parseSessionOptions(options)) }
+      // These profiles are gone in a minute: nothing of them shall stay in a keychain.
+      const options = { profile: directory.path, name, provider, cluster, key: "file" } as const
+      return { name, directory, profile: await setUp(directory, parseSessionOptions(options)) }
     })
+    const profiles = await Promise.all(founding)
     const clusterId = randomBytes(16).toString("hex")
     for (const { name: from, directory } of profiles) {
       const members = profiles.map(({ name, profile: { identity } }) => ({

@@ -37,7 +37,7 @@ export class World {
   static async make(account: Account, events: WorldEvents): Promise<World> {
     const links = await startLinks(NAMES)
     try {
-      const founded = found(NAMES, account.provider, (from, to) => links.address(from, to))
+      const founded = await found(NAMES, account.provider, (from, to) => links.address(from, to))
       return new World(account, links, founded, events)
     } catch (error) {
       await links.close()

@@ -10,8 +10,15 @@ if (major < 24 || (major === 24 && minor < 15)) {
   process.exitCode = 2
 } else {
   await keepStripped()
+  process.exitCode = await run(process.argv.slice(2))
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  const { quickToken } = await import("./quick-token.ts")
+  const code = await quickToken(argv)
+  if (code !== null) return code
   const { main } = await import("./main.ts")
-  process.exitCode = await main(process.argv.slice(2))
+  return main(argv)
 }
 
 /** In a checkout: keeps what Node makes of the TypeScript, which else costs every start three times its time. */

@@ -28,8 +28,6 @@ export interface GuestParts {
 }
 
 const REQUEST_MS = 35_000
-/** The host keeps an account fresh that was used within minutes: it need not hear of every call. */
-const USED_EVERY_MS = 5_000
 /** Reads of the status ask the host for a newer one, at most so often. */
 const LOOK_EVERY_MS = 250
 const LOOK_MS = 30_000
@@ -44,7 +42,6 @@ class Guest implements Coordinator {
   readonly #parts: GuestParts
   readonly #listeners = new Set<(event: CoordinatorEvent) => void>()
   #view: HostView
-  #usedAtMs = -Infinity
   #lookedAtMs = -Infinity
   #closed = false
 
@@ -73,9 +70,6 @@ class Guest implements Coordinator {
   }
 
   used(): void {
-    const now = this.#parts.clock.nowMs()
-    if (now - this.#usedAtMs < USED_EVERY_MS) return
-    this.#usedAtMs = now
     this.#parts.link.note({ type: "used" })
   }
 
@@ -145,8 +139,6 @@ class Guest implements Coordinator {
     const before = this.#view
     this.#view = view
     if (!sameToken(before.token, view.token)) {
-      // Of each token the host wants to know whether somebody uses it.
-      this.#usedAtMs = -Infinity
       this.#emit({ type: "token", token: view.token })
     }
     const { stage, cause } = before.status

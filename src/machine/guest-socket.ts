@@ -7,7 +7,7 @@
 
 import { createConnection, type Socket } from "node:net"
 
-import { QuorateError } from "../core/base/errors.ts"
+import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import { FrameDecoder, frameOf } from "../wire/frame.ts"
 import { pack } from "../wire/pack.ts"
 import {
@@ -24,6 +24,7 @@ import {
   PROTOCOL,
   versionProblem,
 } from "./guest-protocol.ts"
+import { refuseForeignSocket, socketName } from "./socket-file.ts"
 import { packageVersion } from "./version.ts"
 
 /** Unread bytes beyond which notes are dropped. */
@@ -69,7 +70,22 @@ export type Contact =
   | { readonly type: "refused"; readonly error: QuorateError }
 
 /** Connects and exchanges greetings. Never throws. */
-export function connectToHost(path: string, timeoutMs: number): Promise<Contact> {
+export async function connectToHost(path: string, timeoutMs: number): Promise<Contact> {
+  try {
+    await refuseForeignSocket(path)
+    const name = socketName(path)
+    try {
+      return await greet(name.path, timeoutMs)
+    } finally {
+      name.release()
+    }
+  } catch (error) {
+    // The directory was looked at before: what else fails is told by whoever makes a socket there.
+    return isQuorateError(error) ? { type: "refused", error } : { type: "nobody" }
+  }
+}
+
+function greet(path: string, timeoutMs: number): Promise<Contact> {
   return new Promise((resolve) => {
     const socket = createConnection({ path })
     const link = new Link(socket, (contact) => {

@@ -25,6 +25,7 @@ import {
   PROTOCOL,
   versionProblem,
 } from "./guest-protocol.ts"
+import { type SocketName, socketName } from "./socket-file.ts"
 import { packageVersion } from "./version.ts"
 
 /** Guests at a time; one more is told so and turned away. */
@@ -54,10 +55,13 @@ export interface GuestServer {
 export async function serveGuests(path: string, coordinator: Coordinator): Promise<GuestServer> {
   const host = new Host(coordinator)
   const server = createServer((socket) => host.connected(socket))
+  let name: SocketName | null = null
   try {
     if (process.platform !== "win32") rmSync(path, { force: true })
-    await listen(server, path)
+    name = socketName(path)
+    await listen(server, name.path)
   } catch (error) {
+    name?.release()
     throw new QuorateError("STORE_UNUSABLE", "store", `cannot listen at ${path}`, { cause: error })
   }
   server.unref()
@@ -73,6 +77,8 @@ export async function serveGuests(path: string, coordinator: Coordinator): Promi
         : Promise.resolve()
       host.close()
       await closed
+      // Not before: closing removes the socket by its name.
+      name.release()
     },
   }
 }

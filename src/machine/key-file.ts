@@ -29,9 +29,15 @@ const KEY_BYTES = 32
  */
 export function createKeyFile(path: string): Uint8Array {
   const key = randomBytes(KEY_BYTES)
+  writeOnce(path, key)
+  return new Uint8Array(key)
+}
+
+/** Makes a file of this user alone, durable on return. @throws QuorateError `KEY_UNUSABLE`, also when it exists already. */
+export function writeOnce(path: string, bytes: Uint8Array): void {
   const draft = `${path}.${randomBytes(6).toString("hex")}.new`
   withFile(path, draft, "wx", (descriptor) => {
-    writeSync(descriptor, key)
+    writeSync(descriptor, bytes)
     fsyncSync(descriptor)
   })
   try {
@@ -44,7 +50,6 @@ export function createKeyFile(path: string): Uint8Array {
     unlinkSync(draft)
   }
   if (process.platform !== "win32") withFile(path, dirname(path), "r", fsyncSync)
-  return new Uint8Array(key)
 }
 
 /**

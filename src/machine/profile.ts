@@ -10,6 +10,7 @@ import { isAbsolute, join } from "node:path"
 
 import { QuorateError } from "../core/base/errors.ts"
 import { networkFileSystem } from "./file-system.ts"
+import { SOCKET_BYTES_MAX } from "./socket-file.ts"
 
 /** The files of one profile; none of them need exist. */
 export interface ProfileDirectory {
@@ -25,6 +26,8 @@ export interface ProfileDirectory {
   readonly courierLock: string
   /** The 32-byte key, where no keychain keeps it. */
   readonly keyFile: string
+  /** The name of the keychain's entry, where one does. */
+  readonly keychainFile: string
   /** The founding members and where to reach them, where a person put it. */
   readonly membersFile: string
   /** Where guests find the host: a socket's path, or a named pipe on Windows. */
@@ -53,7 +56,7 @@ export function defaultProfileDirectory(
  *
  * @throws QuorateError `STORE_UNUSABLE` naming the directory and the fix: it is no directory, belongs to another user,
  *   is open to others, or lies on a network file system, whose locks do not hold. `USAGE`: the path is too long for a
- *   socket.
+ *   socket, except on Linux.
  */
 export function openProfileDirectory(path: string): ProfileDirectory {
   let real: string
@@ -84,6 +87,7 @@ export function profileDirectory(
     hostLock: join(path, "host.lock"),
     courierLock: join(path, "courier.lock"),
     keyFile: join(path, "key"),
+    keychainFile: join(path, "keychain"),
     membersFile: join(path, "members.json"),
     socket: socketOf(path, platform),
   }
@@ -117,9 +121,6 @@ function refuseNetwork(path: string): void {
   )
 }
 
-/** Longest path of a Unix socket, in bytes: 103 on macOS, 107 on Linux, each with a final zero byte. */
-const SOCKET_BYTES_MAX = 103
-
 function socketOf(path: string, platform: NodeJS.Platform): string {
   if (platform === "win32") {
     // Pipes have one name space for the whole machine.
@@ -127,7 +128,7 @@ function socketOf(path: string, platform: NodeJS.Platform): string {
     return `\\\\.\\pipe\\quorate-${digest}`
   }
   const socket = join(path, "socket")
-  if (Buffer.byteLength(socket) <= SOCKET_BYTES_MAX) return socket
+  if (platform === "linux" || Buffer.byteLength(socket) <= SOCKET_BYTES_MAX) return socket
   throw new QuorateError("USAGE", "usage", `the path ${path} is too long for a socket`, {
     hint: `Name a profile directory of at most ${SOCKET_BYTES_MAX - "/socket".length} bytes.`,
   })

@@ -5,11 +5,9 @@
 
 import { statSync } from "node:fs"
 
-import { readKeyFile } from "../machine/key-file.ts"
 import { openProfileDirectory } from "../machine/profile.ts"
-import { atRest } from "../seal/at-rest.ts"
 import { sqliteView } from "../storage/sqlite.ts"
-import { notInitialized } from "./record.ts"
+import { notInitialized, openKey } from "./record.ts"
 import { systemClock } from "../machine/clock.ts"
 import { publicToken, type Token } from "./types.ts"
 import { leftMs, openView } from "./view.ts"
@@ -25,15 +23,14 @@ export interface CachedToken extends Token {
  *
  * @throws QuorateError `NOT_INITIALIZED`; kind `store` when the profile's files cannot be used.
  */
-export function readCachedToken(profile: string): CachedToken | null {
+export async function readCachedToken(profile: string): Promise<CachedToken | null> {
   if (statSync(profile, { throwIfNoEntry: false }) === undefined) throw notInitialized(profile)
   const directory = openProfileDirectory(profile)
-  const key = readKeyFile(directory.keyFile)
-  if (key === null) throw notInitialized(directory.path)
+  const key = await openKey(directory)
   const view = sqliteView(directory.stateDb)
   const bytes = view.readBlob("view")
   if (bytes !== null) {
-    const token = openView(bytes, atRest(key))
+    const token = openView(bytes, key)
     return token && { ...publicToken(token, "cache"), leftMs: leftMs(token, systemClock) }
   }
   if (view.readBlob("profile") === null) throw notInitialized(directory.path)

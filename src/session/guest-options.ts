@@ -5,6 +5,7 @@
 
 import { QuorateError } from "../core/base/errors.ts"
 import { parseReplayPolicy } from "../core/oauth/policy.ts"
+import type { KeyPlace } from "../machine/profile-key.ts"
 import type { SessionOptions } from "../wire/options.ts"
 import type { ProfileRecord } from "./record.ts"
 
@@ -15,6 +16,12 @@ export function checkProfileOption(options: SessionOptions): string {
     typeof given === "object" && given !== null && "profile" in given ? given.profile : undefined
   if (typeof profile === "string" && profile !== "" && !profile.includes("\0")) return profile
   throw wrong("profile: must be the path of a directory")
+}
+
+/** Where the key must be kept; null when the options leave it open. @throws QuorateError `INVALID_OPTIONS`. */
+export function wantedPlace({ key }: SessionOptions): KeyPlace | null {
+  if (key === undefined || key === "keychain" || key === "file") return key ?? null
+  throw wrong('key: must be "keychain" or "file"')
 }
 
 /**

@@ -9,12 +9,12 @@ import { systemClock } from "../machine/clock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
 import type { Coordinator, CurrentToken } from "../ports/coordinator.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
+import type { AtRest } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
 import { sqliteStorage } from "../storage/sqlite.ts"
 import { parseSessionOptions, type SessionOptions } from "../wire/options.ts"
 import { compose } from "./compose.ts"
 import { openProfile, type Profile } from "./profile.ts"
-import { openKey } from "./record.ts"
 import type { Hosted } from "./seat.ts"
 import { wanted } from "./set-up.ts"
 import { openView, sealView } from "./view.ts"
@@ -26,16 +26,18 @@ const LINGER_MS = 10_000
  * Opens the store, starts the member, serves the guests. The caller holds `lock`, which is freed by `close`, last, or
  * when this throws.
  *
+ * @param keyOf the profile's key; `create` makes it where there is none.
  * @throws QuorateError like `openSession`.
  */
 export async function hostProfile(
   directory: ProfileDirectory,
   lock: MachineLock,
   options: SessionOptions,
+  keyOf: (create: boolean) => Promise<AtRest>,
 ): Promise<Hosted> {
   try {
     const settings = parseSessionOptions(options)
-    const sealed = openKey(directory, settings.provider !== null)
+    const sealed = await keyOf(settings.provider !== null)
     const storage = sqliteStorage(directory.stateDb)
     try {
       const profile = openProfile(directory, storage, sealed, wanted(settings))

@@ -17,8 +17,9 @@ import { notInitialized, openKey, type ProfileRecord, readRecord } from "./recor
 export type KnownProvider = NonNullable<ProfileRecord["provider"]>
 
 /** What `init` was told. @throws QuorateError `NOT_INITIALIZED`, `USAGE` when it was told nothing; kind `store`. */
-export function providerOf(directory: ProfileDirectory): KnownProvider {
-  const record = readRecord(sqliteView(directory.stateDb), openKey(directory, false))
+export async function providerOf(directory: ProfileDirectory): Promise<KnownProvider> {
+  const key = await openKey(directory)
+  const record = readRecord(sqliteView(directory.stateDb), key)
   if (record === null) throw notInitialized(directory.path)
   if (record.provider !== null) return record.provider
   const message = `${directory.path} knows its provider from other members alone`

@@ -7,11 +7,12 @@ import { isDeepStrictEqual } from "node:util"
 
 import { QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
-import { createKeyFile, readKeyFile } from "../machine/key-file.ts"
+import { createKey, type KeyPlace, keyPlace, readKey } from "../machine/profile-key.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
 import type { AtRest } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
 import { atRest } from "../seal/at-rest.ts"
+import { sqliteView } from "../storage/sqlite.ts"
 
 /** What `init` or the first open fixed. Sealed, since it may hold a client secret. */
 export interface ProfileRecord {
@@ -29,12 +30,50 @@ export interface ProfileRecord {
 
 const CONTEXT = "profile"
 
-/** The profile's key. @throws QuorateError `KEY_UNUSABLE`, `NOT_INITIALIZED` when there is none and `create` is false. */
-export function openKey(directory: ProfileDirectory, create: boolean): AtRest {
-  const key = readKeyFile(directory.keyFile)
+/** What the profile's store is sealed with. @throws QuorateError kind `store`; `NOT_INITIALIZED` when there is no key yet. */
+export async function openKey(
+  directory: ProfileDirectory,
+  wanted: KeyPlace | null = null,
+): Promise<AtRest> {
+  refuseOtherPlace(directory, wanted)
+  const key = await readKey(directory)
+  if (key === null) throw keyMissing(directory)
+  return atRest(key)
+}
+
+/** The same, and makes a key for a new profile. The caller holds the profile's lock. */
+export async function openOrCreateKey(
+  directory: ProfileDirectory,
+  wanted: KeyPlace | null,
+): Promise<AtRest> {
+  refuseOtherPlace(directory, wanted)
+  const key = await readKey(directory)
   if (key !== null) return atRest(key)
-  if (!create) throw notInitialized(directory.path)
-  return atRest(createKeyFile(directory.keyFile))
+  // A second key would not open what the lost one sealed.
+  if (hasRecord(directory)) throw keyMissing(directory)
+  return atRest(await createKey(directory, wanted))
+}
+
+/** @throws QuorateError `ALREADY_INITIALIZED` when the profile's key is kept elsewhere than is `wanted`. */
+function refuseOtherPlace(directory: ProfileDirectory, wanted: KeyPlace | null): void {
+  const place = keyPlace(directory)
+  if (wanted === null || place === null || place === wanted) return
+  const message = `the key of ${directory.path} is kept in the ${place}, not in the ${wanted}`
+  throw new QuorateError("ALREADY_INITIALIZED", "usage", message, {
+    hint: "say the same as the first time, or name another --profile",
+  })
+}
+
+function keyMissing(directory: ProfileDirectory): QuorateError {
+  if (!hasRecord(directory)) return notInitialized(directory.path)
+  const message = `${directory.path} has lost its key: neither ${directory.keyFile} nor ${directory.keychainFile} is there`
+  return new QuorateError("KEY_UNUSABLE", "store", message, {
+    hint: "restore it; without it the store cannot be opened, and a new --profile must log in",
+  })
+}
+
+function hasRecord({ stateDb }: ProfileDirectory): boolean {
+  return sqliteView(stateDb).readBlob("profile") !== null
 }
 
 /** @throws QuorateError `NOT_INITIALIZED`. */

@@ -7,8 +7,10 @@ import { isQuorateError, QuorateError } from "../core/base/errors.ts"
 import { between, type Random } from "../core/base/random.ts"
 import { guestCoordinator } from "../coordination/guest.ts"
 import { connectToHost, type GuestLink } from "../machine/guest-socket.ts"
+import { processesWith } from "../machine/lock-holder.ts"
 import { machineLock } from "../machine/lock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
+import { beforeStop } from "../machine/stop-signal.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Coordinator } from "../ports/coordinator.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
@@ -27,12 +29,16 @@ export interface SeatParts {
   readonly random: Random
   /** Makes this process the host. Owns the lock from here on, and frees it when it throws. */
   readonly host: (lock: MachineLock) => Promise<Hosted>
+  /** A guest has stayed for a while, and may be the next host: what that takes may be loaded. */
+  readonly prepare: () => void
 }
 
 /** How long the first seat is sought, in ms: a host that starts may have to load its network on a busy machine. */
 const OPEN_MS = 10_000
 /** A host that does not greet by then is asleep or stuck, in ms. */
 const GREETING_MS = 3_000
+/** A process that stays for so long is more than a command, in ms: others may wait for it to take over. */
+const STAYING_MS = 2_000
 /** Pauses between attempts, in ms, from a third of `max`: longer the longer it takes. Chance keeps rivals apart. */
 const PAUSE_MS = { max: 12, growth: 1.5, ceiling: 250 }
 /** After an attempt that failed for a reason which time alone may not cure, in ms. */
@@ -51,6 +57,8 @@ export class Seat {
   #seeking: Promise<void> = Promise.resolve()
   #closed = false
   #endPause: () => void = () => {}
+  #unwatch: () => void = () => {}
+  #notPrepare: () => void = () => {}
 
   constructor(parts: SeatParts) {
     this.#parts = parts
@@ -77,7 +85,7 @@ export class Seat {
     const until = this.#parts.clock.nowMs() + OPEN_MS
     const pauses = new Pauses(this.#parts.random)
     while (!this.#sit(await this.#attempt())) {
-      if (this.#parts.clock.nowMs() >= until) throw noAnswer(this.#parts.directory.path)
+      if (this.#parts.clock.nowMs() >= until) throw noAnswer(this.#parts.directory)
       await this.#pause(pauses.next())
     }
   }
@@ -127,11 +135,27 @@ export class Seat {
     if (sitting === null || sitting.lost) return false
     this.#sitting = sitting
     this.#switchboard.connect(sitting.coordinator)
+    if (sitting.role === "host") {
+      const stop = (): Promise<void> => this.#standAside(sitting)
+      this.#unwatch = beforeStop({ stop, resume: () => this.#again() })
+    } else {
+      const { clock, prepare } = this.#parts
+      this.#notPrepare = clock.timer(clock.nowMs() + STAYING_MS, prepare)
+    }
     return true
+  }
+
+  /** A host that stops with its terminal would hold its role as long: the lock is never taken from it. */
+  #standAside(sitting: Sitting): Promise<void> {
+    if (this.#sitting !== sitting) return Promise.resolve()
+    this.#sitting = null
+    this.#switchboard.disconnect()
+    return (this.#seeking = sitting.close())
   }
 
   #again(): void {
     this.#sitting = null
+    this.#notPrepare()
     this.#switchboard.disconnect()
     if (!this.#closed) this.#seeking = this.#seek()
   }
@@ -164,6 +188,8 @@ export class Seat {
 
   async #leave(): Promise<void> {
     this.#closed = true
+    this.#unwatch()
+    this.#notPrepare()
     this.#endPause()
     await this.#seeking
     await this.#sitting?.close()
@@ -190,8 +216,10 @@ class Pauses {
   }
 }
 
-function noAnswer(path: string): QuorateError {
-  const message = `another process holds ${path} and does not answer`
+function noAnswer({ hostLock, path }: ProfileDirectory): QuorateError {
+  const pids = processesWith(hostLock)
+  const who = pids.length === 1 ? `process ${pids.join()}` : "another process"
+  const message = `${who} holds ${path} and does not answer`
   return new QuorateError("TIMEOUT", "retryable", message, {
     hint: "it may be suspended: continue or end it, then try again",
   })

@@ -29,6 +29,8 @@ export interface SessionParts {
 }
 
 const TIMEOUT_MS = 30_000
+/** An account that was used within minutes is kept fresh: the member need not hear of every call, of each token of one. */
+const USED_EVERY_MS = 5_000
 
 /** A caller that waits for a token newer than what it has seen. */
 interface Waiter {
@@ -43,6 +45,8 @@ export class ClusterSession implements Session {
   readonly #waiters = new Set<Waiter>()
   readonly #listeners = new Set<(event: SessionEvent) => void>()
   #unsubscribe: (() => void) | null
+  /** What the member was last told of, and when by the machine's uptime. */
+  #used: { readonly token: CurrentToken | null; readonly at: number } = { token: null, at: 0 }
   #closed = false
 
   constructor(parts: SessionParts) {
@@ -64,9 +68,10 @@ export class ClusterSession implements Session {
     const { coordinator } = this.#parts
     const token = coordinator.token()
     const mode = options.mode ?? "refresh-if-needed"
-    if (token !== null && mode !== "force" && this.#serves(token, options)) {
+    const at = this.#parts.clock.uptimeMs()
+    if (token !== null && mode !== "force" && serves(token, options, at)) {
       // A reader that may not refresh is no reason to keep the account fresh either.
-      if (mode !== "cached-only") coordinator.used()
+      if (mode !== "cached-only") this.#use(token, at)
       return publicToken(token, "cache")
     }
     if (mode === "cached-only") throw noValidToken()
@@ -80,8 +85,9 @@ export class ClusterSession implements Session {
     this.#alive()
     const { coordinator } = this.#parts
     const token = coordinator.token()
-    if (token !== null && this.#serves(token, {})) {
-      coordinator.used()
+    const at = this.#parts.clock.uptimeMs()
+    if (token !== null && serves(token, {}, at)) {
+      this.#use(token, at)
       return publicToken(token, "cache")
     }
     this.#refuseHopeless()
@@ -149,9 +155,10 @@ export class ClusterSession implements Session {
     if (this.#closed) throw new QuorateError("CLOSED", "retryable", "the session was closed")
   }
 
-  #serves(token: CurrentToken, options: GetTokenOptions): boolean {
-    const left = token.endsAtUptimeMs - this.#parts.clock.uptimeMs()
-    return left > 0 && left >= (options.minTtlMs ?? 0) && !isRejected(token, options.rejected)
+  #use(token: CurrentToken, at: number): void {
+    if (token === this.#used.token && at - this.#used.at < USED_EVERY_MS) return
+    this.#used = { token, at }
+    this.#parts.coordinator.used()
   }
 
   /** Waiting would be in vain: only a person can help. */
@@ -223,6 +230,11 @@ export class ClusterSession implements Session {
       }
     }
   }
+}
+
+function serves(token: CurrentToken, options: GetTokenOptions, at: number): boolean {
+  const left = token.endsAtUptimeMs - at
+  return left > 0 && left >= (options.minTtlMs ?? 0) && !isRejected(token, options.rejected)
 }
 
 function sourceOf(token: CurrentToken): Token["source"] {

@@ -9,7 +9,7 @@ import type { MachineLock } from "../ports/machine-lock.ts"
 import { sqliteStorage } from "../storage/sqlite.ts"
 import type { SessionSettings } from "../wire/options.ts"
 import { openProfile, type Profile, type Wanted } from "./profile.ts"
-import { openKey } from "./record.ts"
+import { openOrCreateKey } from "./record.ts"
 
 /** Takes the profile's lock. @throws QuorateError `HOST_BUSY`. */
 export function hostLock(directory: ProfileDirectory): MachineLock {
@@ -22,10 +22,13 @@ export function hostLock(directory: ProfileDirectory): MachineLock {
 }
 
 /** Sets a profile up, or opens it with what it has. The caller holds the profile's lock. */
-export function setUp(directory: ProfileDirectory, settings: SessionSettings): Profile {
+export async function setUp(
+  directory: ProfileDirectory,
+  settings: SessionSettings,
+): Promise<Profile> {
+  const sealed = await openOrCreateKey(directory, settings.key)
   const storage = sqliteStorage(directory.stateDb)
   try {
-    const sealed = openKey(directory, settings.provider !== null)
     return openProfile(directory, storage, sealed, wanted(settings))
   } finally {
     storage.close()

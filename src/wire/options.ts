@@ -31,6 +31,13 @@ export interface SessionOptions {
    * @defaultValue "proof"
    */
   readonly fallback?: "proof" | "eager" | "never" | undefined
+  /**
+   * Where the key of a new profile is kept. keychain: there or not at all. file: beside the store, for this user alone. An old
+   * profile keeps it where it is, and is refused where that is another place than is said here.
+   *
+   * @defaultValue the keychain; a file on a machine that has none
+   */
+  readonly key?: "keychain" | "file" | undefined
   /** What other members' users see, 1 to 64 characters. @defaultValue the host name */
   readonly name?: string | undefined
 }
@@ -43,6 +50,8 @@ export interface SessionSettings {
   readonly cluster: { readonly listen: readonly string[] | null; readonly members: string | null }
   readonly lastResort: "ask" | "resend"
   readonly fallback: "proof" | "eager" | "never"
+  /** Null: not said. */
+  readonly key: "keychain" | "file" | null
   readonly name: string | null
 }
 
@@ -68,6 +77,7 @@ const options = z.strictObject({
     .optional(),
   lastResort: z.literal(["ask", "resend"]).default("resend"),
   fallback: z.literal(["proof", "eager", "never"]).default("proof"),
+  key: z.literal(["keychain", "file"]).optional(),
   name: z.string().min(1).max(64).optional(),
 })
 
@@ -95,6 +105,7 @@ export function parseSessionOptions(given: SessionOptions): SessionSettings {
     },
     lastResort: data.lastResort,
     fallback: data.fallback,
+    key: data.key ?? null,
     name: data.name ?? null,
   }
 }

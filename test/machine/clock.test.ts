@@ -25,8 +25,17 @@ function machine() {
 test("the uptime is finer than the system's tick", () => {
   const { pass, uptimeMs } = machine()
   const start = uptimeMs()
-  pass(0.25)
-  expect(uptimeMs() - start).toBeCloseTo(0.25, 6)
+  pass(1.25)
+  expect(uptimeMs() - start).toBeCloseTo(1.25, 6)
+})
+
+test("within a millisecond the uptime stands, and the next one counts all of it", () => {
+  const { pass, uptimeMs } = machine()
+  const start = uptimeMs()
+  pass(0.75)
+  expect(uptimeMs()).toBe(start)
+  pass(0.75)
+  expect(uptimeMs() - start).toBeCloseTo(1.5, 6)
 })
 
 test("the uptime counts a sleep, also at the first look after it", () => {

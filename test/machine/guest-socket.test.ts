@@ -2,7 +2,7 @@
 
 import { createConnection, createServer, type Socket } from "node:net"
 import { once } from "node:events"
-import { statSync, writeFileSync } from "node:fs"
+import { chmodSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { expect, onTestFinished, test, vi } from "vitest"
@@ -255,6 +255,7 @@ test("a guest understands a host of another version, whatever its view looks lik
   }).listen(path)
   onTestFinished(() => void host.close())
   await once(host, "listening")
+  chmodSync(path, 0o600)
 
   const contact = await connectToHost(path, 2_000)
 
@@ -269,6 +270,7 @@ test("a host that accepts and says nothing is silent, not absent", async () => {
   const host = createServer((socket) => void socket.resume()).listen(path)
   onTestFinished(() => void host.close())
   await once(host, "listening")
+  chmodSync(path, 0o600)
 
   expect(await connectToHost(path, 100)).toEqual({ type: "silent" })
 })
@@ -288,4 +290,26 @@ test("a guest that does not read is let go, and the member goes on", async () =>
   }
 
   expect(server.guests).toBe(0)
+})
+
+test("nobody speaks to a socket that others may open, unless its host has just closed it to them", async () => {
+  const path = join(testDirectory(), "socket")
+  let connections = 0
+  const host = createServer((socket) => {
+    connections += 1
+    socket.destroy()
+  }).listen(path)
+  onTestFinished(() => void host.close())
+  await once(host, "listening")
+  chmodSync(path, 0o660)
+
+  expect(await connectToHost(path, 100)).toMatchObject({
+    type: "refused",
+    error: { code: "STORE_UNUSABLE", message: `${path} is open to other users` },
+  })
+  expect(connections).toBe(0)
+  const later = connectToHost(path, 2_000)
+  chmodSync(path, 0o600)
+  expect(await later).toEqual({ type: "nobody" })
+  expect(connections).toBe(1)
 })

@@ -5,6 +5,8 @@ import { inspect } from "node:util"
 
 import { expect, test } from "vitest"
 
+import { sqliteView } from "../../src/storage/sqlite.ts"
+import { decodeEntry, decodeState } from "../../src/wire/entries.ts"
 import { loggedIn, open, server } from "./profiles.ts"
 
 function forms(secret: string): readonly string[] {
@@ -48,6 +50,41 @@ test("a token is in no file of the profile, in no event, status or error", async
   expect(names).toEqual(expect.arrayContaining(["state.db", "courier.db"]))
   expect(found).toEqual([])
   for (const secret of secrets) expect(inspect(said, { depth: 12 })).not.toContain(secret)
+})
+
+/** The sealed refresh token of the newest pair in the store: whoever has the profile's key can open it. */
+function sealedToken(profile: string): Buffer {
+  const persisted = sqliteView(join(profile, "state.db")).load()
+  const entries = (persisted?.entries ?? []).flatMap((entry) =>
+    entry.type === "app" ? [decodeEntry(entry.data)] : [],
+  )
+  const pairs = entries.flatMap((entry) =>
+    entry.type === "login" || entry.type === "result" ? [entry.pair] : [],
+  )
+  const snapshot = persisted?.snapshot.data ?? new Uint8Array()
+  const known = snapshot.length === 0 ? null : decodeState(snapshot).pair
+  const bytes = (pairs.at(-1) ?? known)?.refreshBox.bytes
+  if (bytes === undefined) throw new Error("no pair in the store")
+  return Buffer.from(bytes)
+}
+
+test("a superseded refresh token leaves every file of the profile in its sealed form too, WAL included", async () => {
+  const as = await server()
+  const { session, profile } = await loggedIn(as)
+  const sealed = [sealedToken(profile)]
+  for (const generation of [2, 3]) {
+    expect((await session.getToken({ mode: "force" })).generation).toBe(generation)
+    sealed.push(sealedToken(profile))
+  }
+  await session.close()
+
+  const holding = sealed.map((bytes) =>
+    files(profile).flatMap(([name, content]) => (content.includes(bytes) ? [name] : [])),
+  )
+
+  expect(new Set(sealed.map((bytes) => bytes.toString("hex"))).size).toBe(3)
+  expect(holding.slice(0, 2)).toEqual([[], []])
+  expect(holding[2]).not.toEqual([])
 })
 
 test("the scan finds a token that is there", () => {

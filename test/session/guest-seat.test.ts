@@ -1,6 +1,6 @@
 // Seats in one process: a second session of a profile is a guest of the first; test/process/session has real processes.
 
-import { existsSync, renameSync } from "node:fs"
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { join } from "node:path"
 
@@ -30,6 +30,21 @@ test("a second session of the same process is a guest, and can do all that the f
   await guest.logout()
   await expect(host.getToken()).rejects.toMatchObject({ code: "LOGIN_REQUIRED" })
   await expect(guest.getToken()).rejects.toMatchObject({ code: "LOGIN_REQUIRED" })
+})
+
+// SQLite itself takes 512 bytes.
+test("a profile may lie deeper than the name of a socket is long", async () => {
+  const as = await server()
+  const deep = join(directory(), ...Array.from({ length: 4 }, () => "d".repeat(60)))
+  const { session: host, profile } = await loggedIn(as, { profile: deep })
+  const guest = await open({ profile })
+
+  expect((await guest.getToken({ mode: "force" })).generation).toBe(2)
+  expect(statSync(join(profile, "socket")).mode & 0o777).toBe(0o600)
+  await host.close()
+  expect((await guest.getToken({ mode: "force" })).generation).toBe(3)
+  await guest.close()
+  expect(existsSync(join(profile, "socket"))).toBe(false)
 })
 
 test("nothing that a guest is told holds a refresh token", async () => {
@@ -101,14 +116,14 @@ test("a guest that cannot take over says why, and does when it can", async () =>
   // Served, hence hosting: there is nobody else.
   await guest.getToken({ mode: "force" })
   const next = await open({ profile })
-  const key = join(profile, "key")
-  renameSync(key, `${key}.away`)
+  const members = join(profile, "members.json")
+  writeFileSync(members, "not a list of members")
 
   await guest.close()
 
-  await vi.waitFor(() => expect(next.status().cause).toBe("not_initialized"), { timeout: 3_000 })
+  await vi.waitFor(() => expect(next.status().cause).toBe("invalid_options"), { timeout: 3_000 })
   expect((await next.getToken()).generation).toBe(2)
-  renameSync(`${key}.away`, key)
+  rmSync(members)
   await vi.waitFor(() => expect(next.status()).toMatchObject({ stage: "ready", cause: null }), {
     timeout: 5_000,
   })
@@ -129,13 +144,13 @@ test("while a session is open nobody sets the profile up anew, afterwards the lo
 test("the cached token is read beside a host and without one; a look at nothing makes nothing", async () => {
   const as = await server()
   const { session, profile } = await loggedIn(as)
-  await vi.waitFor(() => expect(readCachedToken(profile)?.generation).toBe(1))
+  await vi.waitFor(async () => expect((await readCachedToken(profile))?.generation).toBe(1))
   await session.logout()
-  await vi.waitFor(() => expect(readCachedToken(profile)).toBe(null))
+  await vi.waitFor(async () => expect(await readCachedToken(profile)).toBe(null))
   await session.close()
-  expect(readCachedToken(profile)).toBe(null)
+  expect(await readCachedToken(profile)).toBe(null)
 
   const nowhere = join(directory(), "nowhere")
-  expect(() => readCachedToken(nowhere)).toThrow(/holds no profile/)
+  await expect(readCachedToken(nowhere)).rejects.toThrow(/holds no profile/)
   expect(existsSync(nowhere)).toBe(false)
 })

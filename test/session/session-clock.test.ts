@@ -46,6 +46,23 @@ test.each([4 * HOUR, -4 * HOUR])(
   },
 )
 
+test("the member hears that a token is used once in 5 s, and of every other token at once", async () => {
+  const { scheduler, clock, coordinator, session, token } = machine()
+
+  for (let call = 0; call < 100; call += 1) await session.getToken()
+  session.peekToken()
+  expect(coordinator.heard).toEqual(["used"])
+  scheduler.runFor(5_000)
+  await session.getToken()
+  expect(coordinator.heard).toEqual(["used", "used"])
+
+  coordinator.current = { ...token, endsAtUptimeMs: clock.uptimeMs() + 60_000 }
+  await session.getToken({ mode: "cached-only" })
+  expect(coordinator.heard).toEqual(["used", "used"])
+  await session.getToken()
+  expect(coordinator.heard).toEqual(["used", "used", "used"])
+})
+
 test("a session serves no token that ended while the machine slept", () => {
   const { scheduler, clock, session } = machine()
 

@@ -19,6 +19,7 @@ test("a profile alone is enough, and what is not said gets its default", () => {
     cluster: { listen: null, members: null },
     lastResort: "resend",
     fallback: "proof",
+    key: null,
     name: null,
   })
 })

@@ -19,7 +19,7 @@ export async function doctor(context: Context): Promise<void> {
 }
 
 async function findings(context: Context): Promise<readonly Check[]> {
-  const { checks, directory, inspected } = checkDisk(context.profile)
+  const { checks, directory, inspected } = await checkDisk(context.profile)
   if (directory === null) return checks
   const host = await checkHost(directory)
   if (inspected === null) return [...checks, host.check]

@@ -3,18 +3,17 @@
 import { isDeepStrictEqual } from "node:util"
 
 import { isQuorateError, QuorateError } from "../../core/base/errors.ts"
-import { readKeyFile } from "../../machine/key-file.ts"
 import { openProfileDirectory, type ProfileDirectory } from "../../machine/profile.ts"
-import type { AtRest } from "../../ports/sealer.ts"
-import { atRest } from "../../seal/at-rest.ts"
+import { type KeyPlace, keyPlace } from "../../machine/profile-key.ts"
 import { openIdentity } from "../../seal/identity.ts"
 import type { Profile } from "../../session/profile.ts"
-import { mismatch, readRecord } from "../../session/record.ts"
+import { mismatch, openKey, readRecord } from "../../session/record.ts"
 import { hostLock, setUp } from "../../session/set-up.ts"
 import { sqliteView } from "../../storage/sqlite.ts"
 import { parseSessionOptions, type SessionSettings } from "../../wire/options.ts"
 import type { Context } from "../context.ts"
 import { usage } from "../failure.ts"
+import { keyText } from "../key-text.ts"
 import { readSecret } from "../input.ts"
 
 export interface InitOptions {
@@ -25,32 +24,35 @@ export interface InitOptions {
   readonly scope?: string
   readonly replayPolicy?: string
   readonly listen?: readonly string[]
+  readonly key?: string
 }
 
 /** Sets the profile up, or says that it is set up so already. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
   const settings = settingsOf(context.profile, options)
   const directory = openProfileDirectory(settings.profile)
-  const known = knownProfile(directory)
+  const known = await knownProfile(directory, settings.key)
   if (known !== null) refuseOther(known, settings)
-  const profile = known ?? make(directory, settings)
+  const profile = known ?? (await make(directory, settings))
   answer(context, profile, known === null)
 }
 
-function make(directory: ProfileDirectory, settings: SessionSettings): Profile {
+async function make(directory: ProfileDirectory, settings: SessionSettings): Promise<Profile> {
   const lock = hostLock(directory)
   try {
-    return setUp(directory, settings)
+    return await setUp(directory, settings)
   } finally {
     lock.close()
   }
 }
 
 /** What an earlier `init` made, read beside a host that may be running; null: nothing, or not all of it. */
-function knownProfile(directory: ProfileDirectory): Profile | null {
-  const key = readKeyFile(directory.keyFile)
-  if (key === null) return null
-  const sealed: AtRest = atRest(key)
+async function knownProfile(
+  directory: ProfileDirectory,
+  wanted: KeyPlace | null,
+): Promise<Profile | null> {
+  if (keyPlace(directory) === null) return null
+  const sealed = await openKey(directory, wanted)
   const view = sqliteView(directory.stateDb)
   const record = readRecord(view, sealed)
   const identity = view.readBlob("identity")
@@ -86,6 +88,7 @@ function refuseOther({ record, directory }: Profile, settings: SessionSettings):
 
 function settingsOf(profile: string, options: InitOptions): SessionSettings {
   const { clientId, clientSecretFile, issuer, listen, replayPolicy, scope, tokenEndpoint } = options
+  const key = placeOf(options.key)
   if (issuer === undefined && tokenEndpoint === undefined) {
     throw usage("--issuer is missing; or give --token-endpoint", EXAMPLE)
   }
@@ -99,11 +102,17 @@ function settingsOf(profile: string, options: InitOptions): SessionSettings {
     return parseSessionOptions({
       profile,
       provider,
+      key,
       ...(listen === undefined ? {} : { cluster: { listen } }),
     })
   } catch (error) {
     throw byOption(error)
   }
+}
+
+function placeOf(said: string | undefined): KeyPlace | undefined {
+  if (said === undefined || said === "keychain" || said === "file") return said
+  throw usage("--key must be keychain or file")
 }
 
 const EXAMPLE = "for instance: quorate init --issuer https://login.example --client-id my-cli"
@@ -128,6 +137,7 @@ function answer({ output }: Context, profile: Profile, created: boolean): void {
       cluster_id: record.clusterId,
       name: record.name,
       listen: record.listen,
+      key: keyPlace(directory),
       created,
     },
     [
@@ -137,6 +147,7 @@ function answer({ output }: Context, profile: Profile, created: boolean): void {
       `cluster         ${record.clusterId}`,
       `name            ${record.name}`,
       `listens on      ${record.listen.join(" ")}`,
+      `key             ${keyText(directory)}`,
     ].join("\n"),
   )
   if (!output.json) {

@@ -52,7 +52,7 @@ async function interactive(context: Context, wanted: Way | null): Promise<void> 
   const { profile, signal } = context
   const { providerOf } = await import("../../session/inspect.ts")
   const { loginServer } = await import("../../endpoint/login.ts")
-  const { clientSecret, settings } = providerOf(openProfileDirectory(profile))
+  const { clientSecret, settings } = await providerOf(openProfileDirectory(profile))
   const server = await loginServer(settings, clientSecret, signal)
   const way = wanted ?? wayOf(server)
   await withSession(context, async (session) => {

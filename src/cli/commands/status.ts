@@ -1,11 +1,10 @@
 /** `status`: what is going on, once or for as long as somebody watches. Decides when something is worth a new line. */
 
-import { existsSync } from "node:fs"
-
 import { profileDirectory } from "../../machine/profile.ts"
 import type { ClusterStatus, Session } from "../../session/types.ts"
 import { abortOf, type Context } from "../context.ts"
 import { statusJson } from "../json.ts"
+import { keyText } from "../key-text.ts"
 import { localTexts } from "../language.ts"
 import type { Output } from "../output.ts"
 import { clockText, statusLine, statusText } from "../text.ts"
@@ -28,9 +27,7 @@ export async function status(context: Context, options: StatusOptions): Promise<
 }
 
 function block(now: ClusterStatus, { output, profile }: Context): string {
-  // Whoever relies on a keychain must see that there is none.
-  const { keyFile } = profileDirectory(profile)
-  const key = existsSync(keyFile) ? `in the file ${keyFile}` : "in the keychain"
+  const key = keyText(profileDirectory(profile))
   const paint = output.paint.bind(output)
   return statusText(now, { nowMs: Date.now(), paint, key, texts: localTexts() })
 }

@@ -7,8 +7,8 @@ import type { ClusterStatus, Session, Token } from "../../session/types.ts"
 import type { Context } from "../context.ts"
 import { usage } from "../failure.ts"
 import { readInput } from "../input.ts"
-import { tokenJson } from "../json.ts"
 import { serves } from "../serves.ts"
+import { printToken } from "../token-text.ts"
 import { requireProfile, withSession } from "../with-session.ts"
 
 export interface TokenOptions {
@@ -27,9 +27,9 @@ export async function token(context: Context, options: TokenOptions): Promise<vo
   requireProfile(context.profile)
   const rejected = await rejectedOf(options.rejected, context.signal)
   const minTtlMs = options.minTtl ?? 0
-  const cached = readCachedToken(context.profile)
+  const cached = await readCachedToken(context.profile)
   const isServed = cached !== null && serves(cached, { minTtlMs, rejected })
-  if (isServed && !force) return print(context, cached, header)
+  if (isServed && !force) return printToken(context.output, cached, header)
   if (cachedOnly) throw noValidToken()
   const { timeout: timeoutMs } = options
   const fresh = await withSession(context, (session) =>
@@ -43,13 +43,7 @@ export async function token(context: Context, options: TokenOptions): Promise<vo
       }),
     ),
   )
-  print(context, fresh, header)
-}
-
-function print({ output }: Context, token: Token, header: boolean): void {
-  const { accessToken, tokenType } = token
-  const scheme = tokenType.toLowerCase() === "bearer" ? "Bearer" : tokenType
-  output.answer(tokenJson(token), header ? `Authorization: ${scheme} ${accessToken}` : accessToken)
+  printToken(context.output, fresh, header)
 }
 
 async function rejectedOf(given: string | undefined, signal: AbortSignal): Promise<string | null> {

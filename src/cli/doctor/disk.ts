@@ -3,7 +3,6 @@
 import { randomBytes } from "node:crypto"
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -17,11 +16,10 @@ import { join } from "node:path"
 
 import { QuorateError } from "../../core/base/errors.ts"
 import { isNetworkMount, mountType, networkFileSystem } from "../../machine/file-system.ts"
-import { readKeyFile } from "../../machine/key-file.ts"
 import { openProfileDirectory, type ProfileDirectory } from "../../machine/profile.ts"
-import { atRest } from "../../seal/at-rest.ts"
 import { type Inspected, inspectProfile } from "../../session/inspect.ts"
-import { notInitialized } from "../../session/record.ts"
+import { notInitialized, openKey } from "../../session/record.ts"
+import { keyText } from "../key-text.ts"
 import { type Check, check, faultOf } from "./check.ts"
 
 export interface Disk {
@@ -32,7 +30,7 @@ export interface Disk {
   readonly inspected: Inspected | null
 }
 
-export function checkDisk(profile: string): Disk {
+export async function checkDisk(profile: string): Promise<Disk> {
   const checks: Check[] = []
   let directory: ProfileDirectory | null = null
   let inspected: Inspected | null = null
@@ -46,11 +44,10 @@ export function checkDisk(profile: string): Disk {
   }
   if (directory === null) return { checks, directory, inspected }
   try {
-    const key = readKeyFile(directory.keyFile)
-    if (key === null) throw keyMissing(directory)
-    checks.push(check("ok", "key", `in the file ${directory.keyFile}, mode 0600; no keychain used`))
+    const key = await openKey(directory)
+    checks.push(check("ok", "key", keyText(directory)))
     try {
-      inspected = inspectProfile(directory, atRest(key))
+      inspected = inspectProfile(directory, key)
       checks.push(check("ok", "store_readable", `${directory.stateDb} was read whole`))
     } catch (error) {
       checks.push(faultOf("store_readable", error))
@@ -67,13 +64,6 @@ function known(profile: string, error: unknown): unknown {
   if (!(error instanceof Error && "syscall" in error && "code" in error)) return error
   const message = `the profile directory ${profile} cannot be used (${String(error.code)})`
   return new QuorateError("STORE_UNUSABLE", "store", message, { hint: "name another --profile" })
-}
-
-function keyMissing({ keyFile, path, stateDb }: ProfileDirectory): QuorateError {
-  if (!existsSync(stateDb)) return notInitialized(path)
-  return new QuorateError("KEY_UNUSABLE", "store", `the key file ${keyFile} is missing`, {
-    hint: "restore it; without it the store cannot be opened, and a new --profile must log in",
-  })
 }
 
 /** Locks do not hold on a file system of another machine. */

@@ -21,6 +21,7 @@ function addInit(program: Command, context: () => Context): void {
     .option("--scope <scopes>", "scopes to ask for at login, separated by spaces")
     .option("--replay-policy <policy>", REPLAY_HELP)
     .option("--listen <multiaddr...>", LISTEN_HELP)
+    .option("--key <place>", KEY_HELP)
     .addHelpText("after", INIT_EXAMPLE)
     .action(async (options: object) => {
       const { init } = await import("../commands/init.ts")
@@ -33,6 +34,8 @@ const REPLAY_HELP =
   "idempotent or grace:SECONDS[:same|:new]"
 const LISTEN_HELP =
   "where other members reach this one; repeatable (default: a free port of 127.0.0.1)"
+const KEY_HELP =
+  "where the key of the profile's files is kept: keychain, or file (default: the keychain, a file where there is none)"
 const INIT_EXAMPLE = `
 Saying it again with the same settings changes nothing; with others it is refused.
 

@@ -36,6 +36,8 @@ export type ErrorCode =
   | "STORE_FOREIGN"
   | "STORE_FENCED"
   | "KEY_UNUSABLE"
+  | "KEYCHAIN_LOCKED"
+  | "KEYCHAIN_UNAVAILABLE"
   | "NOT_A_MEMBER"
   | "HOLDS_TURN"
   | "CLIENT_REFUSED"

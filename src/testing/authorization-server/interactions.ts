@@ -36,7 +36,7 @@ export function serveInteractions(provider: Provider, scope: string): void {
   })
 }
 
-const FORM = `<form method="post"><input type="hidden" name="answer" value="allow"/></form>`
+const FORM = `<form method="post"><input type="hidden" name="answer" value="allow"/><button>go on</button></form>`
 
 async function finish(
   provider: Provider,

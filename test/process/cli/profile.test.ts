@@ -1,7 +1,18 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { createServer } from "node:net"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 
-import { expect, test } from "vitest"
+import { expect, onTestFinished, test } from "vitest"
 
 import { lab } from "./quorate.ts"
 
@@ -133,4 +144,65 @@ test("files that are no profile of this user end with 5", async () => {
   const ran = await one.run("token", "--profile", foreign)
   expect(ran.code).toBe(5)
   expect(ran.stderr).toContain("another user")
+})
+
+test("a planted socket is refused by name, and stays as it was", async () => {
+  const one = await lab()
+  await one.loggedIn()
+  const socket = join(one.profile, "socket")
+  const listening = createServer(() => {})
+  onTestFinished(() => void listening.close())
+  const refused = async (message: RegExp): Promise<void> => {
+    const before = lstatSync(socket)
+    expect(await one.json("token", "--force")).toMatchObject({
+      code: 5,
+      value: { error: { code: "STORE_UNUSABLE", message: expect.stringMatching(message) } },
+    })
+    expect((await one.run("doctor")).stdout).toMatch(/fault +host/)
+    expect(lstatSync(socket).ino).toBe(before.ino)
+  }
+
+  writeFileSync(socket, "not a socket", { mode: 0o600 })
+  await refused(/is not a socket/)
+  rmSync(socket)
+  await new Promise<void>((resolve) => listening.listen(socket, resolve))
+  chmodSync(socket, 0o666)
+  await refused(/open to other users/)
+  chmodSync(socket, 0o600)
+  if (process.getuid?.() === 0) {
+    chownSync(socket, 12_345, 12_345)
+    await refused(/another user/)
+  }
+  expect(one.server.counters().posts).toBe(0)
+})
+
+test("a store of a newer version ends with 5 and says to update, and stays as it was", async () => {
+  const one = await lab()
+  await one.loggedIn()
+  const store = join(one.profile, "state.db")
+  const db = new DatabaseSync(store)
+  db.exec("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)")
+  db.close()
+  const before = readFileSync(store)
+
+  const response = one.file("more.json", JSON.stringify(await one.server.mint()))
+  for (const args of [["token"], ["status"], ["login", "--import", response]]) {
+    expect(await one.json(...args)).toMatchObject({
+      code: 5,
+      value: { error: { message: expect.stringMatching(/newer/) } },
+    })
+  }
+  expect(readFileSync(store).equals(before)).toBe(true)
+})
+
+test("a directory that cannot be made or written ends with 5, and names it", async () => {
+  const one = await lab()
+  for (const profile of ["/sys/quorate", join(one.file("file", ""), "below")]) {
+    const settings = ["--issuer", one.server.issuer, "--client-id", "app"]
+    const { code, value } = await one.json("init", ...settings, "--profile", profile)
+    expect({ code, value }).toMatchObject({
+      code: 5,
+      value: { error: { code: "STORE_UNUSABLE", message: expect.stringContaining(profile) } },
+    })
+  }
 })

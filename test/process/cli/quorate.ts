@@ -31,6 +31,8 @@ export class Lab {
   readonly profile: string
   /** Of the commands to come, beside the test's own. */
   environment: NodeJS.ProcessEnv = {}
+  /** No test leaves anything in the keychain of whoever runs it, unless it brings one along. */
+  keepsKeyInFile = true
   readonly #said: string[] = []
 
   constructor(server: AuthorizationServer) {
@@ -41,7 +43,9 @@ export class Lab {
 
   /** Starts a command and does not wait for it. */
   start(...args: readonly string[]): Running {
-    return new Running(spawn(BIN, args, { env: this.#environment() }), (text) =>
+    const isNew = args[0] === "init" && !args.includes("--key") && this.keepsKeyInFile
+    const said = isNew ? [...args, "--key", "file"] : args
+    return new Running(spawn(BIN, said, { env: this.#environment() }), (text) =>
       this.#said.push(text),
     )
   }

@@ -40,7 +40,7 @@ test("nobody comes: the answer is committed all the same, for whoever reads the 
 
   await host.kill()
 
-  await vi.waitFor(() => expect(readCachedToken(at.profile)?.generation).toBe(2), {
+  await vi.waitFor(async () => expect((await readCachedToken(at.profile))?.generation).toBe(2), {
     timeout: 10_000,
     interval: 50,
   })
@@ -70,7 +70,7 @@ test("a program that closes in its POST ends at once, and the answer is committe
 
   expect(at.server.counters().inFlight).toBe(1)
   await host.kill()
-  await vi.waitFor(() => expect(readCachedToken(at.profile)?.generation).toBe(2), {
+  await vi.waitFor(async () => expect((await readCachedToken(at.profile))?.generation).toBe(2), {
     timeout: 10_000,
     interval: 50,
   })
@@ -156,7 +156,7 @@ test("a command that gives up waiting ends at once, and its courier's answer is 
 
   expect(refused.code).toBe(4)
   expect(one.server.counters()).toMatchObject({ posts: 1, inFlight: 1 })
-  await vi.waitFor(() => expect(readCachedToken(one.profile)?.generation).toBe(2), {
+  await vi.waitFor(async () => expect((await readCachedToken(one.profile))?.generation).toBe(2), {
     timeout: 15_000,
     interval: 50,
   })

@@ -48,6 +48,21 @@ test("a guest loads neither zod nor libp2p nor an OAuth library", async () => {
   expect(packages.filter((name) => /zod|libp2p|oauth4webapi/.test(name))).toEqual([])
 })
 
+test("a guest that stays has loaded what it takes to be the next host, but not the network", async () => {
+  const at = await stage()
+  await hostAndGuests(at, 0)
+
+  const urls = await modulesOf(`
+    import { openSession } from ${moduleUrl("index.ts")}
+    const session = await openSession({ profile: ${JSON.stringify(at.profile)} })
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    await session.close()
+  `)
+
+  expect(packagesOf(urls)).toContain("zod")
+  expect(packagesOf(urls).filter((name) => name.includes("libp2p"))).toEqual([])
+})
+
 test("a reader of the cached token loads no package at all, and needs no host", async () => {
   const at = await stage()
   const { host } = await hostAndGuests(at, 0)
@@ -56,10 +71,11 @@ test("a reader of the cached token loads no package at all, and needs no host", 
 
   const urls = await modulesOf(`
     import { readCachedToken } from ${moduleUrl("session/cached.ts")}
-    if (readCachedToken(${JSON.stringify(at.profile)})?.generation !== 2) throw new Error("no token")
+    if ((await readCachedToken(${JSON.stringify(at.profile)}))?.generation !== 2) throw new Error("no token")
   `)
 
   expect(packagesOf(urls)).toEqual([])
+  expect(urls.filter((url) => url.includes("/machine/keychain"))).toEqual([])
 })
 
 test("a host of one member loads the schemas, but not the network", async () => {
@@ -68,7 +84,7 @@ test("a host of one member loads the schemas, but not the network", async () => 
   const urls = await modulesOf(`
     import { openSession } from ${moduleUrl("index.ts")}
     const provider = { issuer: "http://127.0.0.1:9", clientId: "app" }
-    const session = await openSession({ profile: ${JSON.stringify(at.profile)}, provider })
+    const session = await openSession({ profile: ${JSON.stringify(at.profile)}, provider, key: "file" })
     await session.close()
   `)
 
@@ -84,4 +100,11 @@ test("a courier loads msgpackr alone, and neither undici nor a schema", async ()
   `)
 
   expect(packagesOf(urls)).toEqual(["msgpackr"])
+})
+
+test("who imports the library loads neither a package nor a session before it opens one", async () => {
+  const urls = await modulesOf(`await import(${moduleUrl("index.ts")})`)
+
+  expect(packagesOf(urls)).toEqual([])
+  expect(urls.length).toBeLessThan(12)
 })

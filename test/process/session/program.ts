@@ -26,7 +26,7 @@ const generations: number[] = []
 
 async function obey(order: Order): Promise<unknown> {
   if (order.type === "open") {
-    session = await openSession(order.options)
+    session = await openSession({ key: "file", ...order.options })
     session.subscribe((event) => {
       if (event.type === "token") generations.push(event.token?.generation ?? 0)
     })

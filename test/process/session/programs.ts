@@ -47,9 +47,11 @@ export class Program {
   readonly #waiting = new Map<number, (answer: Answer) => void>()
   #ids = 0
 
-  constructor() {
+  /** @param within a command that runs another one in its place. */
+  constructor(within: readonly string[] = []) {
     const path = new URL("program.ts", import.meta.url).pathname
-    this.process = spawn(process.execPath, [path], { stdio: ["pipe", "pipe", "inherit"] })
+    const [command, ...args] = [...within, process.execPath, path]
+    this.process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
     this.#exit = once(this.process, "exit")
     // Orders to a killed program go nowhere.
     this.process.stdin?.on("error", () => {})
@@ -89,7 +91,7 @@ export class Program {
     })
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
+  signal(name: "SIGSTOP" | "SIGTSTP" | "SIGCONT"): void {
     this.process.kill(name)
   }
 
@@ -113,8 +115,8 @@ export class Program {
 }
 
 /** Started, killed when the test is over. */
-export function program(): Program {
-  const started = new Program()
+export function program(within: readonly string[] = []): Program {
+  const started = new Program(within)
   onTestFinished(() => started.kill())
   return started
 }
@@ -141,8 +143,9 @@ export async function stage(options: AuthorizationServerOptions = {}): Promise<S
 export async function hostAndGuests(
   { server, profile, provider }: Stage,
   count: number,
+  within: readonly string[] = [],
 ): Promise<{ readonly host: Program; readonly guests: readonly Program[] }> {
-  const host = program()
+  const host = program(within)
   await host.open(profile, provider)
   await host.login(server)
   const guests = Array.from({ length: count }, () => program())

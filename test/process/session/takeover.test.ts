@@ -1,12 +1,12 @@
 // Any number of processes share one member (DESIGN §10): one hosts it, and when it dies another does.
 
-import { statSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
 import { expect, test, vi } from "vitest"
 
-import { hostAndGuests, hostsSoFar, program, stage } from "./programs.ts"
+import { hostAndGuests, hostsSoFar, type Program, program, stage } from "./programs.ts"
 
 test("of eight processes that open a new profile at once exactly one is the host", async () => {
   const { server, profile, provider } = await stage()
@@ -139,6 +139,7 @@ test("a stopped host is never robbed, and goes on when it may", async () => {
   for (const result of await Promise.allSettled([...refused, opening])) {
     expect(result).toMatchObject({ status: "rejected", reason: { code: "TIMEOUT" } })
   }
+  await expect(opening).rejects.toThrow(`process ${host.process.pid} holds ${at.profile}`)
   // What is known is served all the same, and says why nothing moves.
   expect((await guests[0]!.token()).generation).toBe(1)
   expect((await guests[0]!.status()).cause).toBe("host_silent")
@@ -152,6 +153,47 @@ test("a stopped host is never robbed, and goes on when it may", async () => {
   expect(hostsSoFar(at.profile)).toBe(1)
   await newcomer.open(at.profile)
   expect(at.server.counters().tokensSentTwice).toBe(0)
+})
+
+/** A process group of its own, as a shell gives each of its jobs: the terminal's stop has no effect on an orphaned one. */
+const AS_JOB = ["perl", "-e", "setpgrp; exec @ARGV"]
+
+function stateOf({ process: { pid } }: Program): string {
+  return /^State:\t(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? ""
+}
+
+test("a host that its terminal stops hands over first, stops, and comes back as a guest", async () => {
+  const at = await stage()
+  const { host, guests } = await hostAndGuests(at, 2, AS_JOB)
+
+  host.signal("SIGTSTP")
+  const tokens = await Promise.all(guests.map((guest) => guest.token({ mode: "force" })))
+
+  expect(tokens.map(({ generation }) => generation)).toEqual([2, 2])
+  await vi.waitFor(() => expect(stateOf(host)).toBe("T"), { timeout: 5_000 })
+  expect(hostsSoFar(at.profile)).toBe(2)
+  host.signal("SIGCONT")
+  await vi.waitFor(async () => expect((await host.status()).cause).toBe(null), { timeout: 5_000 })
+  expect((await host.token()).generation).toBe(2)
+  expect((await host.token({ mode: "force" })).generation).toBe(3)
+  expect(hostsSoFar(at.profile)).toBe(2)
+  // A guest stops at once, and once more a former host.
+  host.signal("SIGTSTP")
+  await vi.waitFor(() => expect(stateOf(host)).toBe("T"), { timeout: 5_000 })
+  expect(at.server.counters()).toMatchObject({ refreshes: 2, tokensSentTwice: 0 })
+})
+
+test("a lonely host that its terminal stops hosts again when it goes on", async () => {
+  const at = await stage()
+  const { host } = await hostAndGuests(at, 0, AS_JOB)
+
+  for (const generation of [2, 3]) {
+    host.signal("SIGTSTP")
+    await vi.waitFor(() => expect(stateOf(host)).toBe("T"), { timeout: 5_000 })
+    host.signal("SIGCONT")
+    expect((await host.token({ mode: "force" })).generation).toBe(generation)
+  }
+  expect(hostsSoFar(at.profile)).toBe(3)
 })
 
 test("a guest whose settings name another client is refused by field", async () => {
