@@ -183,13 +183,16 @@ async function untilHad(
 /** When the token could be read without any host; null: it could not in time. */
 async function untilRead(world: World, wanted: number): Promise<number | null> {
   const { path } = world.directory(world.profiles[0] ?? "")
-  const isThere = await until(world, () => (readCachedToken(path)?.generation ?? 0) >= wanted)
+  const isThere = await until(
+    world,
+    async () => ((await readCachedToken(path))?.generation ?? 0) >= wanted,
+  )
   return isThere ? now() : null
 }
 
-async function until(world: World, holds: () => boolean): Promise<boolean> {
+async function until(world: World, holds: () => boolean | Promise<boolean>): Promise<boolean> {
   const late = now() + PATIENCE_MS
-  while (!holds()) {
+  while (!(await holds())) {
     if (now() > late || world.isClosing) return false
     await pause(LOOK_MS)
   }

@@ -79,7 +79,7 @@ export class World {
       tokenEndpoint: `http://127.0.0.1:${serverProxy.port}/token`,
       clientId: account.clientId,
     }
-    const founded = found(profiles, provider, (from, to) => links.address(from, to))
+    const founded = await found(profiles, provider, (from, to) => links.address(from, to))
     const last = founded.directories.get(profiles.at(-1) ?? "")
     const disk = mountDisk(options.disk && last !== undefined ? last.path : null)
     return new World({ ...options, account, serverProxy, links, founded, mounted: disk, provider })
