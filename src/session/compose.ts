@@ -29,7 +29,7 @@ import { publicKeyOf } from "../seal/member-key.ts"
 import { sqliteJournal } from "../storage/sqlite-journal.ts"
 import { genesisText, type MembersFile, parseMembers } from "../wire/members.ts"
 import type { Profile } from "./profile.ts"
-import { sealView } from "./view.ts"
+import { keepView } from "./kept-view.ts"
 
 export interface ComposeOptions {
   readonly listen: readonly string[]
@@ -200,29 +200,11 @@ export async function compose(
     lastResort: options.lastResort,
     fallback: options.fallback,
   })
-  keepView(coordinator, storage, profile)
+  keepView(coordinator, storage, profile.atRest)
   return coordinator
 }
 
 /** A process of ours works in another directory. */
 function givenMembers(path: string | null): readonly string[] {
   return path === null ? [] : [resolve(path)]
-}
-
-/** Writing syncs: it lets the other members' acknowledgements go first. A host that closes before writes at once. */
-const VIEW_AFTER_MS = 40
-
-/** Writes each new token for readers without a host, after those who wait for it were served. */
-function keepView(coordinator: Coordinator, storage: Storage, profile: Profile): void {
-  coordinator.subscribe((event) => {
-    if (event.type !== "token") return
-    const { token } = event
-    systemClock.timer(systemClock.nowMs() + VIEW_AFTER_MS, () => {
-      try {
-        storage.writeBlob("view", sealView(token, profile.atRest))
-      } catch {
-        // The store has failed or was closed: the member stops by itself, and readers keep the older view.
-      }
-    })
-  })
 }

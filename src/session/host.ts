@@ -7,7 +7,7 @@
 import { serveGuests } from "../machine/host-socket.ts"
 import { systemClock } from "../machine/clock.ts"
 import type { ProfileDirectory } from "../machine/profile.ts"
-import type { Coordinator, CurrentToken } from "../ports/coordinator.ts"
+import type { Coordinator } from "../ports/coordinator.ts"
 import type { MachineLock } from "../ports/machine-lock.ts"
 import type { AtRest } from "../ports/sealer.ts"
 import type { Storage } from "../ports/storage.ts"
@@ -17,7 +17,7 @@ import { compose } from "./compose.ts"
 import { openProfile, type Profile } from "./profile.ts"
 import type { Hosted } from "./seat.ts"
 import { wanted } from "./set-up.ts"
-import { openView, sealView } from "./view.ts"
+import { renewView } from "./kept-view.ts"
 
 /** A refresh that this very process carries is waited for when the session closes, in ms: its answer would be lost. */
 const LINGER_MS = 10_000
@@ -68,14 +68,14 @@ async function serve(
 ): Promise<Hosted> {
   try {
     await coordinator.start()
-    renewView(coordinator, storage, profile)
+    renewView(coordinator, storage, profile.atRest)
     const guests = await serveGuests(profile.directory.socket, coordinator)
     return {
       coordinator,
       close: async () => {
         try {
           await unlessCarrying(coordinator)
-          renewView(coordinator, storage, profile)
+          renewView(coordinator, storage, profile.atRest)
           await guests.close()
           await coordinator.close()
         } finally {
@@ -88,27 +88,6 @@ async function serve(
     await coordinator.close()
     throw error
   }
-}
-
-/**
- * Writes the token down for readers without a host where that was left undone: by a host that was killed, or by this one
- * when it closes in the same moment.
- */
-function renewView(coordinator: Coordinator, storage: Storage, profile: Profile): void {
-  if (coordinator.status().cause === "store_failed") return
-  const token = coordinator.token()
-  const bytes = storage.readBlob("view")
-  if (token === null && bytes === null) return
-  const known = bytes === null ? null : openView(bytes, profile.atRest)
-  if (isSame(known, token)) return
-  storage.writeBlob("view", sealView(token, profile.atRest))
-}
-
-/** An uptime of the machine's last run means nothing in this one. */
-function isSame(known: CurrentToken | null, token: CurrentToken | null): boolean {
-  if (known === null || token === null) return known === token
-  const isNear = Math.abs(known.endsAtUptimeMs - token.endsAtUptimeMs) < 1_000
-  return known.epoch === token.epoch && known.generation === token.generation && isNear
 }
 
 /** Resolves when this process carries nothing that would be lost with it, or after {@link LINGER_MS}. */
