@@ -123,6 +123,7 @@ const CAUSES: Readonly<Partial<Record<Reason, string>>> = {
   idle: "idle",
   store_failed: `store_failed journal_failed store_unusable store_foreign store_fenced key_unusable
     CLAIM_FAILED`,
+  keychain: "keychain_locked keychain_unavailable",
   host_lost: "host_lost timeout internal closed",
   host_silent: "host_silent host_busy",
   host_version: "host_version",

@@ -21,6 +21,7 @@ export type Reason =
   | "earlier_request"
   | "idle"
   | "store_failed"
+  | "keychain"
   | "host_lost"
   | "host_silent"
   | "host_version"
@@ -83,6 +84,7 @@ const EN: StageTexts = {
     earlier_request: "an earlier request may still be on its way; the next one waits for it",
     idle: "expired unused; the next use refreshes",
     store_failed: "the profile's files failed; the member has stopped",
+    keychain: "the keychain that holds the profile's key does not open",
     host_lost: "the process that ran the member has ended; another takes over",
     host_silent: "the process that runs the member does not answer",
     host_version: "the process that runs the member has another version",
@@ -115,6 +117,7 @@ const EN: StageTexts = {
     earlier_request: null,
     idle: null,
     store_failed: "Check the disk, then restart the application.",
+    keychain: "Unlock the keychain.",
     host_lost: null,
     host_silent: "Continue or end the process that is suspended.",
     host_version: "Restart the older application.",
@@ -160,6 +163,7 @@ const ZH_HANS: StageTexts = {
     earlier_request: "先前的请求可能仍在途中，下一次请求正在等待",
     idle: "已过期且未使用，下次使用时会刷新",
     store_failed: "配置目录中的文件出错，成员已停止",
+    keychain: "保存配置密钥的钥匙串无法打开",
     host_lost: "运行成员的进程已结束，正由另一进程接管",
     host_silent: "运行成员的进程没有响应",
     host_version: "运行成员的进程版本不同",
@@ -192,6 +196,7 @@ const ZH_HANS: StageTexts = {
     earlier_request: null,
     idle: null,
     store_failed: "请检查磁盘，然后重新启动应用。",
+    keychain: "请解锁钥匙串。",
     host_lost: null,
     host_silent: "请恢复或结束被挂起的进程。",
     host_version: "请重新启动版本较旧的应用。",
