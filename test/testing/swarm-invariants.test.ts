@@ -46,7 +46,7 @@ function sent(change: Partial<Sent> & { attempt?: number; turn?: number } = {}):
   }
 }
 
-const LATER = 150_000
+const LATER = 145_000
 const ROWS: readonly (readonly [string, ReplayPolicy, Sent, Sent, SendReason])[] = [
   ["strict, in time", simple("strict"), sent(), sent({ attempt: 2, atMs: LATER }), "last-resort"],
   ["strict, early", simple("strict"), sent(), sent({ attempt: 2, atMs: LATER - 1 }), "not-allowed"],
