@@ -8,13 +8,18 @@ import { existsSync } from "node:fs"
 import { isSea } from "node:sea"
 import { fileURLToPath } from "node:url"
 
-/** Which certificates count, and what Windows cannot do without. Nothing that could carry a secret or another program. */
+/**
+ * Which certificates count, where the keychain is that opens a profile, and what Windows cannot do without. Nothing that could
+ * carry a secret or another program.
+ */
 const PASSED = [
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
   "NODE_EXTRA_CA_CERTS",
   "NODE_USE_SYSTEM_CA",
   "NODE_COMPILE_CACHE",
+  "DBUS_SESSION_BUS_ADDRESS",
+  "XDG_RUNTIME_DIR",
   "SystemRoot",
   "TEMP",
   "TMP",

@@ -2,13 +2,14 @@ import { expect, test } from "vitest"
 
 import { environmentOf, programBeside } from "../../src/courier/start.ts"
 
-test("of the environment passes what decides on certificates, and nothing that could be a secret or another program", () => {
+test("of the environment passes what decides on certificates and finds the keychain, and nothing that could be a secret or another program", () => {
   const env = {
     HOME: "/nowhere",
     API_TOKEN: "secret",
     LD_PRELOAD: "/tmp/x.so",
     NODE_OPTIONS: "--require ./spy.cjs --use-system-ca --inspect",
     SSL_CERT_FILE: "/etc/ours.pem",
+    DBUS_SESSION_BUS_ADDRESS: "unix:path=/run/user/1/bus",
   }
 
   const { NODE_COMPILE_CACHE: cache, ...passed } = environmentOf(env, ["--use-openssl-ca"], false)
@@ -16,6 +17,7 @@ test("of the environment passes what decides on certificates, and nothing that c
   expect(cache).toMatch(/node_modules.\.cache/)
   expect(passed).toEqual({
     SSL_CERT_FILE: "/etc/ours.pem",
+    DBUS_SESSION_BUS_ADDRESS: "unix:path=/run/user/1/bus",
     NODE_OPTIONS: "--use-system-ca --use-openssl-ca",
   })
 })

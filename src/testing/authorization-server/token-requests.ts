@@ -120,8 +120,10 @@ async function grant(
     desk.store.link(RotatedRefreshToken.jti, RefreshToken.jti, AccessToken.jti)
   }
   const [access, refresh] = [String(reply["access_token"]), String(reply["refresh_token"])]
+  // Numbered here, whether anybody listens or not.
+  const successor = ledger.numberOf(refresh)
   const hashes = { access: sha256(access), refresh: sha256(refresh) }
-  options.onCommit?.({ token, successor: ledger.numberOf(refresh), hashes })
+  options.onCommit?.({ token, successor, hashes })
   return reply
 }
 
