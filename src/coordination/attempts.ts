@@ -262,6 +262,8 @@ export class Attempts {
     } catch {
       return ended({ type: "unsent", cause: "prepare_failed" })
     }
+    // Meanwhile a leader may have told of a newer pair, or of another login.
+    if (this.#isOver(pair)) return ended({ type: "unsent", cause: "not_claimed" })
     const key = { ...first, attempt: courier.latest(first) + 1 }
     const went = this.#parts.server.read()
     const carried = await courier.carry(key, request)
@@ -286,6 +288,13 @@ export class Attempts {
     if (outcome.type !== "retry-later") return ended({ type: endOf(outcome), cause })
     if (outcome.maybeSpent) return ended({ type: "in-doubt", cause })
     return ended({ type: "retry-later", cause, ...later(outcome, atMs) })
+  }
+
+  /** The log has another login, a newer pair, or a sibling of this one. */
+  #isOver({ epoch, generation, lineage }: Pair): boolean {
+    const head = this.#parts.replica.state.pair
+    if (head === null || head.epoch !== epoch) return true
+    return head.generation === generation ? head.lineage !== lineage : head.generation > generation
   }
 
   /** Nothing of ours is on its way with this token: what we received of it is offered as a pair. */

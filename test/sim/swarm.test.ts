@@ -46,6 +46,10 @@ const ONCE_FAILED: readonly (readonly [number, string])[] = [
   [3_751, "a peer that told what it only guessed of the time: a last resort after seconds"],
   [3_741, "a member that fell back to a spent token while a newer one was shown to it"],
   [4_586, "a wait that began before a request left: the machine had slept in between"],
+  [
+    16_583,
+    "a token sent alone after the log had told of a new login, while the request was prepared",
+  ],
   [70_057, "a last resort minutes early, after a boot with a clock that had jumped"],
 ]
 
