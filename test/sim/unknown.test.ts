@@ -36,8 +36,8 @@ test.each<readonly [string, ReplayPolicy]>([
   async (_, policy) => {
     const cluster = await lostReply({ policy })
 
-    // Where it matters the first request is given the time to arrive: 150 s.
-    await cluster.until("all have the pair", () => cluster.all("1.2"), 155_000)
+    // Where it matters the first request is given the time to arrive: 150 s since it left, which took it 15 s at most.
+    await cluster.until("all have the pair", () => cluster.all("1.2"), 170_000)
     await cluster.runFor(30_000)
 
     expect(cluster.stages()).toEqual(["ready", "ready", "ready"])
