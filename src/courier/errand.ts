@@ -28,6 +28,8 @@ import { type FromCourier, frameOfPipe, PipeReader, type ToCourier, type Warm } 
 import { startDetached } from "./start.ts"
 import { GO_TAKEN_MS, type Go, travel, type Trip } from "./trip.ts"
 
+/** A go that nobody foresaw follows the word that this process is ready, and must not wait for its rehearsal. */
+const REHEARSAL_MS = 50
 /** Somebody who judges a record holds the lock for a moment. */
 const LOCK_MS = 250
 /** A record that cannot be written is tried again after this, then after twice as long, up to a bound. */
@@ -120,8 +122,7 @@ class Errand {
     this.#place = { warm, journal, lock: machineLock(warm.lock) }
     this.#wait(warm)
     this.#say({ type: "ready" })
-    // A go that is there already does not wait for it.
-    setImmediate(() => this.#rehearse(warm))
+    setTimeout(() => this.#rehearse(warm), REHEARSAL_MS).unref()
   }
 
   #wait({ idleMs }: Warm): void {
