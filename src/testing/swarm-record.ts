@@ -56,7 +56,8 @@ export class StoryRecord implements WorldWatch {
   readonly #log = new LogReader()
   #raft: RaftWitness | null = null
   readonly #sent = new Map<string, Sent[]>()
-  readonly #refusals = new Map<string, number>()
+  /** Who recorded a refusal of each, as often as that happened. */
+  readonly #refusals = new Map<string, readonly SimulatedMember[]>()
   #recorded: Recorded[] = []
   readonly #committed = new Map<string, Head>()
   readonly #consents = new Set<number>()
@@ -119,6 +120,13 @@ export class StoryRecord implements WorldWatch {
         by !== member ||
         rows.some(({ key }) => key.epoch === epoch && key.generation === generation - 1),
     )
+    for (const [head, by] of this.#refusals) {
+      if (rows.some(({ key }) => printHead(key) === head)) continue
+      this.#refusals.set(
+        head,
+        by.filter((one) => one !== member),
+      )
+    }
     this.#kept.delete(member)
     this.#heads.delete(member)
     this.#witness.forget(member)
@@ -182,11 +190,11 @@ export class StoryRecord implements WorldWatch {
     if (end.type !== "answered") return
     const { epoch } = key
     if (end.status === 400) {
-      const count = (this.#refusals.get(printHead(key)) ?? 0) + 1
-      this.#refusals.set(printHead(key), count)
+      const by = [...(this.#refusals.get(printHead(key)) ?? []), member]
+      this.#refusals.set(printHead(key), by)
       const { policy } = this.#rules
       const rule = { policy, consented: this.#consented(epoch) }
-      this.#complain(refusedOnce(key, count, this.#world.members.length, rule))
+      this.#complain(refusedOnce(key, by.length, this.#world.members.length, rule))
     }
     if (end.refreshToken === null) return
     const { refreshToken } = end
