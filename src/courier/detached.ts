@@ -76,6 +76,8 @@ class DetachedCourier implements Courier {
       const courier = await this.#ready()
       if (courier === null) return await this.#inline.carry(key, request)
       const heard = await courier.go({ key, request, atMs: this.#parts.clock.uptimeMs() })
+      // It is over, also where its pipe has not closed yet.
+      if (heard?.type !== "answered") this.#waiting = null
       if (heard?.type === "unsent") return { type: "unsent", cause: heard.cause }
       return heard === null ? await this.#lost(key, courier) : this.#found(key)
     } catch {

@@ -138,13 +138,17 @@ class Errand {
 
   async #go(place: Place, go: Go): Promise<void> {
     const trip = await this.#travel(place, go)
-    if (trip.type === "answered") {
-      await keep(place, trip)
-      this.#last = go.key
+    if (trip.type === "unsent") {
+      place.lock.release()
+      // Its journal may have failed, and says nothing else then: another process opens it anew.
+      this.#pipe.end(frameOfPipe(trip), () => process.exit(0))
+      return
     }
+    await keep(place, trip)
+    this.#last = go.key
     // Free before anybody is told: nothing is decided any more, and the next refresh must not find it held.
     place.lock.release()
-    this.#say(trip.type === "answered" ? { type: "answered" } : trip)
+    this.#say({ type: "answered" })
     this.#going = false
     if (this.#isAlone) this.#leaveUnlessGoing()
     else this.#wait(place.warm)

@@ -6,7 +6,7 @@ test("of the environment passes what decides on certificates and finds the keych
   const env = {
     HOME: "/nowhere",
     API_TOKEN: "secret",
-    LD_PRELOAD: "/tmp/x.so",
+    LD_PRELOAD: "./x.so",
     NODE_OPTIONS: "--require ./spy.cjs --use-system-ca --inspect",
     SSL_CERT_FILE: "/etc/ours.pem",
     DBUS_SESSION_BUS_ADDRESS: "unix:path=/run/user/1/bus",

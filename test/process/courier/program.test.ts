@@ -116,7 +116,6 @@ test("the next go is carried by the same process, which holds no lock meanwhile,
   await started.go(goTo(server))
   expect(lock.tryAcquire()).toBe(true)
   lock.release()
-  expect(await started.go(goTo(server))).toEqual({ type: "unsent", cause: "CLAIM_REFUSED" })
   const next = { ...goTo(server), key: { ...KEY, turn: 11 } }
   expect(await started.go(next)).toEqual({ type: "answered" })
 
@@ -124,6 +123,24 @@ test("the next go is carried by the same process, which holds no lock meanwhile,
   expect(server.posts).toBe(2)
   expect(await started.exited).toBe(true)
   expect(await started.go(goTo(server))).toBeNull()
+})
+
+// It stayed, with a journal that had failed once, and sent nothing for as long as it was asked each minute.
+test("a courier that could not send is followed by another process", async () => {
+  const [at, server] = [place(), await endpoint()]
+  const host = courier(at, PROGRAM)
+  const { key, request } = goTo(server)
+  expect(await host.carry(key, request)).toMatchObject({ type: "answered" })
+  const [first] = couriersOf(process.pid).slice(-1)
+
+  const again = await host.carry(key, request)
+  expect(again).toEqual({ type: "unsent", cause: "CLAIM_REFUSED" })
+  const next = await host.carry({ ...key, turn: 11 }, request)
+  expect(next).toMatchObject({ type: "answered" })
+
+  const [second] = couriersOf(process.pid).slice(-1)
+  expect(second?.pid).not.toBe(first?.pid)
+  expect(server.posts).toBe(2)
 })
 
 test("a go that is older than 5 s is refused", async () => {
