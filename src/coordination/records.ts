@@ -3,6 +3,7 @@
  * that came after a logout is ended at the server, since nobody will ever use it. Decides what is history.
  */
 
+import { isOlder } from "../core/refresh/head.ts"
 import { isRevoked } from "../core/oauth/revocation.ts"
 import type { Exchange } from "../core/oauth/types.ts"
 import type { AttemptKey } from "../core/refresh/types.ts"
@@ -38,7 +39,7 @@ export class Records {
     let open = false
     for (const kept of courier.kept()) {
       const { key } = kept
-      const isHistory = key.epoch < epoch || (key.epoch === epoch && key.generation < generation)
+      const isHistory = isOlder(key, { epoch, generation })
       if (!isHistory) open ||= key.parent === pair?.lineage && key.generation === generation
       // Logged out: the pair was minted for a login that is over. After a new login it is left alone, since not every
       // server keeps the families of one account apart.

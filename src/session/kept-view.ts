@@ -3,6 +3,7 @@
  * one never replaces a newer.
  */
 
+import { isOlder } from "../core/refresh/head.ts"
 import { systemClock } from "../machine/clock.ts"
 import type { Coordinator, CurrentToken } from "../ports/coordinator.ts"
 import type { AtRest } from "../ports/sealer.ts"
@@ -48,7 +49,8 @@ export function renewView(
   const bytes = storage.readBlob("view")
   if (token === null && bytes === null) return
   const known = bytes === null ? null : openView(bytes, atRest)
-  if (isSame(known, token) || isNewer(known, { epoch, generation })) return
+  if (isSame(known, token)) return
+  if (known !== null && isOlder({ epoch, generation }, known)) return
   storage.writeBlob("view", sealView(token, atRest))
 }
 
@@ -57,14 +59,4 @@ function isSame(known: CurrentToken | null, token: CurrentToken | null): boolean
   if (known === null || token === null) return known === token
   const isNear = Math.abs(known.endsAtUptimeMs - token.endsAtUptimeMs) < 1_000
   return known.epoch === token.epoch && known.generation === token.generation && isNear
-}
-
-function isNewer(
-  known: CurrentToken | null,
-  than: { readonly epoch: number; readonly generation: number },
-): boolean {
-  if (known === null) return false
-  return (
-    known.epoch > than.epoch || (known.epoch === than.epoch && known.generation > than.generation)
-  )
 }

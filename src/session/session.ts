@@ -3,6 +3,7 @@
  * ends; who refreshes and when is the coordinator's business.
  */
 
+import { isOlder } from "../core/refresh/head.ts"
 import { createHash } from "node:crypto"
 
 import { PendingRefreshError, QuorateError } from "../core/base/errors.ts"
@@ -207,10 +208,7 @@ export class ClusterSession implements Session {
   #tokenChanged(token: CurrentToken | null): void {
     if (token === null) return
     for (const waiter of this.#waiters) {
-      const newer =
-        token.epoch > waiter.epoch ||
-        (token.epoch === waiter.epoch && token.generation > waiter.generation)
-      if (newer) waiter.settle(token)
+      if (isOlder(waiter, token)) waiter.settle(token)
     }
   }
 

@@ -3,6 +3,7 @@
  * callers over when the host dies. Decides what is true in between; who becomes host is `seat.ts`.
  */
 
+import { isOlder } from "../core/refresh/head.ts"
 import { QuorateError } from "../core/base/errors.ts"
 import type { ProviderSettings } from "../core/oauth/types.ts"
 import type { TakeOverPreview } from "../core/refresh/takeover.ts"
@@ -206,9 +207,7 @@ export class Switchboard implements Coordinator {
 
   #isBehind(current: Coordinator, status?: ClusterStatus): boolean {
     if (!this.#mayBeBehind) return false
-    const { epoch, generation } = status ?? current.status()
-    const told = this.#status
-    this.#mayBeBehind = epoch < told.epoch || (epoch === told.epoch && generation < told.generation)
+    this.#mayBeBehind = isOlder(status ?? current.status(), this.#status)
     return this.#mayBeBehind
   }
 

@@ -1,5 +1,6 @@
 /** Reads what the members' disks say about the refresh protocol. Decides nothing; each entry is decoded once. */
 
+import { type Head, isOlder } from "../core/refresh/head.ts"
 import { majority } from "../core/raft/quorum.ts"
 import type { Entry, Persisted } from "../core/raft/types.ts"
 import type { ClusterState, LogEntry } from "../core/refresh/types.ts"
@@ -15,16 +16,6 @@ const NOTHING: Persisted = {
 /** What the member would find if its machine died now. */
 export function persistedOf(member: SimulatedMember | undefined): Persisted {
   return member?.disk.durable().persisted ?? NOTHING
-}
-
-/** A login's number and a pair's number within it. */
-export interface Head {
-  readonly epoch: number
-  readonly generation: number
-}
-
-export function isOlder(a: Head, b: Head): boolean {
-  return a.epoch < b.epoch || (a.epoch === b.epoch && a.generation < b.generation)
 }
 
 /** The head that an entry makes; null: none. */

@@ -6,7 +6,8 @@
 import type { Write } from "../core/raft/types.ts"
 import type { ClusterStatus, Coordinator, CoordinatorEvent } from "../ports/coordinator.ts"
 import type { WireMessage } from "../ports/transport.ts"
-import { type Head, isOlder, LogReader, quorumPasses } from "./log-reader.ts"
+import { type Head, isOlder } from "../core/refresh/head.ts"
+import { LogReader, quorumPasses } from "./log-reader.ts"
 import { RaftWitness } from "./raft-witness.ts"
 import { CANARY, refreshTokenOf } from "./simulated-server.ts"
 import {

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto"
 
 import { between, type Random, seededRandom } from "../core/base/random.ts"
 import { formatReplayPolicy } from "../core/oauth/policy.ts"
-import { isOlder } from "./log-reader.ts"
+import { isOlder } from "../core/refresh/head.ts"
 import { pick } from "./pick.ts"
 import { WELL } from "./simulated-server.ts"
 import { type Act, orderly, type Stage } from "./swarm-acts.ts"

@@ -12,13 +12,12 @@ import type { AgentEffect, AgentInput, AgentOptions } from "./agent-types.ts"
 import { Ahead } from "./ahead.ts"
 import { Alone } from "./alone.ts"
 import { Chain } from "./chain.ts"
+import type { Head } from "./head.ts"
 import { Intentions } from "./intentions.ts"
 import { OwnTurn } from "./own-turn.ts"
 import { allowsTakeover } from "./policy.ts"
 import type {
   ClusterState,
-  Epoch,
-  Generation,
   Instant,
   Lineage,
   LogEntry,
@@ -28,12 +27,6 @@ import type {
   VouchEntry,
 } from "./types.ts"
 import { Waits } from "./waits.ts"
-
-/** Names the head that is to be replaced. */
-interface Head {
-  readonly epoch: Epoch
-  readonly generation: Generation
-}
 
 interface Demand extends Head {
   readonly force: boolean

@@ -3,6 +3,7 @@
  * which are history; who may use a link before it is committed is the agent's.
  */
 
+import { isOlder } from "./head.ts"
 import type { ClusterState, Pair, ResultEntry } from "./types.ts"
 
 export class Chain {
@@ -22,9 +23,7 @@ export class Chain {
   /** What the head has made history goes. */
   prune({ pair: head, epoch }: ClusterState): void {
     const generation = head?.generation ?? Infinity
-    this.#links = this.#links.filter(
-      ({ pair }) => pair.epoch > epoch || (pair.epoch === epoch && pair.generation > generation),
-    )
+    this.#links = this.#links.filter(({ pair }) => isOlder({ epoch, generation }, pair))
   }
 
   /** The link whose parent is this pair; of several the one that was kept last. */
